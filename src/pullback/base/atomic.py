@@ -23,7 +23,7 @@ def atomic_write(
     The bytes go to a hidden file in the same folder, are flushed to the disk, and then the hidden file is
     renamed and the folder flushed: whoever opens `path` at any moment, a power cut included, finds the old
     content or the new, never a part. After an error nothing is left behind and the old content stands. A link
-    is followed; the permissions of a file that is replaced are kept. `mode` is "wb" for bytes or "w" for text,
+    is followed; a file that is replaced passes on its permissions. `mode` is "wb" for bytes or "w" for text,
     which is written with the encoding given and with "\\n" as the end of a line.
 
     Raises FileNotFoundError when the folder does not exist, IsADirectoryError when `path` is a folder and
@@ -63,7 +63,7 @@ def _check_place(target: Path) -> None:
         problem = "the folder to write into does not exist; create it first"
         raise FileNotFoundError(errno.ENOENT, problem, str(target.parent))
     if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "a file should be written here, but this is a folder", str(target))
+        raise IsADirectoryError(errno.EISDIR, "a file is needed here, but this is a folder", str(target))
 
 
 def _open_new(draft: Path, mode: str, encoding: str) -> IO[Any]:
