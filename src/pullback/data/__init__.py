@@ -1,0 +1,1 @@
+"""Data sets, readers of files, splits, batches, and the encoding of tables."""
