@@ -142,7 +142,7 @@ def test_imports_are_seen_at_all(modules: rules.Modules) -> None:
 
 
 def folders_without_init(package: Path) -> list[str]:
-    """Folders with modules but no ``__init__.py``: their doctests would run as a second copy of the module."""
+    """Folders with modules but no ``__init__.py``: doctests would import a second copy of their modules."""
     folders = {path.parent for path in package.rglob("*.py")}
     return sorted(folder.name for folder in folders if not (folder / "__init__.py").exists())
 
