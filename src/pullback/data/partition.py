@@ -38,7 +38,8 @@ def _check_counts(lengths: Sequence[Any], n: int) -> list[int]:
     except TypeError:
         raise ArgumentError(f"lengths must be integers or fractions; got {list(lengths)!r}") from None
     if min(counts) < 0 or sum(counts) != n:
-        raise ArgumentError(f"lengths must be 0 or more and add up to the {n} rows; {counts} adds up to {sum(counts)}")
+        found = f"{counts} adds up to {sum(counts)}"
+        raise ArgumentError(f"lengths must be 0 or more and add up to the {n} rows; {found}")
     return counts
 
 
@@ -67,9 +68,9 @@ def random_partition(n: int, lengths: Lengths, seed: int) -> list[Array]:
 def stratified_partition(labels: Any, lengths: Lengths, seed: int) -> list[Array]:
     """The row numbers of each part, drawn so that every part has the classes in the same proportions.
 
-    The sizes are exact. Parts are cut off from the last to the first, each taking from every class its share of
-    the rows still there, by largest remainders; the first part keeps the rest. So a class with fewer rows than
-    there are parts is in the first part before it is in any other.
+    The sizes are exact. Parts are cut off from the last to the first, each taking from every class its share
+    of the rows still there, by largest remainders; the first part keeps the rest. So a class with fewer rows
+    than there are parts is in the first part before it is in any other.
 
     `labels` (n,) of integers, booleans or text; returns a list of (part size,) int64 arrays in random order.
 
@@ -103,7 +104,8 @@ def _merge(pieces: list[Array], order: Array) -> Array:
 def share_out(total: int, counts: Sequence[int]) -> list[int]:
     """Whole numbers in proportion to `counts` that add up to `total`, none above its count.
 
-    Each gets the floor of its share; what is left goes to the largest remainders, earlier ones first in a tie.
+    Each gets the floor of its share; what is left goes to the largest remainders, earlier ones first in a
+    tie.
 
     >>> share_out(4, [5, 3, 2])
     [2, 1, 1]

@@ -1,7 +1,8 @@
 """Orders and draws that depend on a seed and a counter alone.
 
-Everything here starts from raw Philox bits, whose sequence NumPy promises to keep, and not from NumPy's `shuffle`
-or `choice`, whose algorithms it may change: a run that is resumed under another NumPy goes on in the same order.
+Everything here starts from raw Philox bits, whose sequence NumPy promises to keep, and not from NumPy's
+`shuffle` or `choice`, whose algorithms it may change: a run that is resumed under another NumPy goes on in
+the same order.
 
 Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011 (Philox).
 """
