@@ -1,0 +1,18 @@
+"""What holds for the thread at this moment: is a program being recorded, are gradients wanted, where are we."""
+
+import threading
+from typing import Any
+
+
+class Mode(threading.local):
+    """The state of one thread. Each thread starts eager, with gradients, in the forward phase."""
+
+    recorder: Any = None  # the Recorder that ops are written to; None when they run at once
+    grad: bool = True  # whether values that depend on a differentiable one remember how they were made
+    origin: Any = None  # the Origin that nodes get instead of the user's line
+    modules: tuple[Any, ...] = ()  # the modules being called, outermost first
+    phase: str = "forward"
+    detail: str = ""
+
+
+mode = Mode()

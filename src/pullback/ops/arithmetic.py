@@ -1,0 +1,113 @@
+"""Elementwise arithmetic of two inputs of one type. Broadcasting is an op of its own."""
+
+import numpy as np
+
+from pullback.base.dtypes import Array
+from pullback.ir.node import Value
+from pullback.ops.create import zeros_like
+from pullback.ops.logic import eq, le, lt, where
+from pullback.ops.record import op
+from pullback.ops.rules import same
+from pullback.ops.unary import floor, log
+
+
+def _share_at_ties(g: Value, wins: Value, ties: Value) -> Value:
+    """g where the input wins, half of it where both are equal, 0 elsewhere."""
+    return where(ties, g * 0.5, where(wins, g, zeros_like(g)))
+
+
+@op(same("add"), (lambda g, z, x, y: g, lambda g, z, x, y: g), "z = x + y", ("gx = g", "gy = g"))
+def add(x: Array, y: Array) -> Array:
+    """The sum."""
+    return np.add(x, y)
+
+
+@op(same("sub"), (lambda g, z, x, y: g, lambda g, z, x, y: -g), "z = x − y", ("gx = g", "gy = −g"))
+def sub(x: Array, y: Array) -> Array:
+    """The difference."""
+    return np.subtract(x, y)
+
+
+@op(same("mul"), (lambda g, z, x, y: g * y, lambda g, z, x, y: g * x), "z = x · y", ("gx = g · y", "gy = g · x"))
+def mul(x: Array, y: Array) -> Array:
+    """The product."""
+    return np.multiply(x, y)
+
+
+@op(
+    same("div", "float"),
+    (lambda g, z, x, y: g / y, lambda g, z, x, y: -(g * z) / y),
+    "z = x / y",
+    ("gx = g / y", "gy = −g · z / y"),
+    flops=4,
+)
+def div(x: Array, y: Array) -> Array:
+    """The quotient; infinite or NaN where y is 0."""
+    return np.divide(x, y)
+
+
+@op(same("floor_divide"), None, "z = ⌊x / y⌋", flops=5)
+def floor_divide(x: Array, y: Array) -> Array:
+    """The quotient rounded down."""
+    return np.floor_divide(x, y)
+
+
+@op(
+    same("remainder"),
+    (lambda g, z, x, y: g, lambda g, z, x, y: -(g * floor(x / y))),
+    "z = x − y·⌊x / y⌋",
+    ("gx = g", "gy = −g · ⌊x / y⌋"),
+    flops=6,
+)
+def remainder(x: Array, y: Array) -> Array:
+    """What division leaves, with the sign of the divisor."""
+    return np.remainder(x, y)
+
+
+def _base_gradient(g: Value, z: Value, x: Value, y: Value) -> Value:
+    return where(eq(y, zeros_like(y)), zeros_like(x), g * y * pow_(x, y - 1.0))
+
+
+def _exponent_gradient(g: Value, z: Value, x: Value, y: Value) -> Value:
+    flat = where(eq(x, zeros_like(x)), le(zeros_like(y), y), lt(x, x))
+    return g * where(flat, zeros_like(z), z * log(x))
+
+
+@op(
+    same("pow"),
+    (_base_gradient, _exponent_gradient),
+    "z = xʸ",
+    ("gx = g · y · xʸ⁻¹, 0 where y = 0", "gy = g · z · ln(x), 0 where x = 0 and y ≥ 0"),
+    flops=25,
+)
+def pow_(x: Array, y: Array) -> Array:
+    """The power; NaN for a negative base with a broken exponent."""
+    return np.power(x, y)
+
+
+@op(
+    same("maximum", "float int bool"),
+    (
+        lambda g, z, x, y: _share_at_ties(g, lt(y, x), eq(x, y)),
+        lambda g, z, x, y: _share_at_ties(g, lt(x, y), eq(x, y)),
+    ),
+    "z = max(x, y)",
+    ("gx = g where x > y, g/2 where equal", "gy = g where y > x, g/2 where equal"),
+)
+def maximum(x: Array, y: Array) -> Array:
+    """The larger of two; NaN where either is NaN."""
+    return np.maximum(x, y)
+
+
+@op(
+    same("minimum", "float int bool"),
+    (
+        lambda g, z, x, y: _share_at_ties(g, lt(x, y), eq(x, y)),
+        lambda g, z, x, y: _share_at_ties(g, lt(y, x), eq(x, y)),
+    ),
+    "z = min(x, y)",
+    ("gx = g where x < y, g/2 where equal", "gy = g where y < x, g/2 where equal"),
+)
+def minimum(x: Array, y: Array) -> Array:
+    """The smaller of two; NaN where either is NaN."""
+    return np.minimum(x, y)

@@ -1,0 +1,117 @@
+"""What operands become before an op sees them: one dtype, one shape."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from pullback.base.dtypes import DType, as_dtype, bool_, int64, kind_order, promote
+from pullback.base.errors import DTypeError
+from pullback.base.settings import get_default_dtype
+from pullback.base.shapes import Shape, broadcast_shapes
+from pullback.ir.node import Value
+from pullback.ops import broadcast, cast, full
+from pullback.tensor.tensor import Tensor, from_array
+
+Number = bool | int | float
+_NUMBERS = (bool, int, float, np.number, np.bool_)
+
+
+def _number_dtype(number: Any) -> DType:
+    if isinstance(number, (bool, np.bool_)):
+        return bool_
+    return int64 if isinstance(number, (int, np.integer)) else get_default_dtype()
+
+
+def as_operand(x: Any) -> Any:
+    """A tensor or a Python number; NumPy arrays become tensors.
+
+    Raises DTypeError for anything else.
+    """
+    if isinstance(x, (Tensor, bool, int, float)):
+        return x
+    if isinstance(x, np.ndarray):
+        return from_array(x.copy())
+    if isinstance(x, _NUMBERS):
+        return x.item()
+    raise DTypeError(f"an operand must be a tensor or a number; got {type(x).__name__}")
+
+
+def result_type(*operands: Any) -> DType:
+    """The dtype of what these make together, by PyTorch's rules.
+
+    Tensors with dimensions decide; one without dimensions, and after it a Python number, counts only when its kind
+    (bool < integer < float) is higher.
+
+    >>> import pullback as pb
+    >>> pb.result_type(pb.tensor([1], dtype=pb.int32), 2.5)
+    pullback.float32
+
+    Source: torch.result_type.
+    """
+    ranks: list[DType | None] = [None, None, None]
+    for x in operands:
+        level = 2 if not isinstance(x, Tensor) or x.is_number else (0 if x.ndim else 1)
+        dtype = x.dtype if isinstance(x, Tensor) and not x.is_number else _number_dtype(1.0 if isinstance(x, Tensor) else x)
+        known = ranks[level]
+        ranks[level] = dtype if known is None else promote(known, dtype)
+    present = [dtype for dtype in ranks if dtype is not None]
+    result = present[0]
+    for dtype in present[1:]:
+        if kind_order(dtype) > kind_order(result):
+            result = dtype
+    return result
+
+
+def convert(value: Value, dtype: DType) -> Value:
+    """The value in this dtype, without an op when it has it already."""
+    return value if value.dtype is dtype else cast(value, dtype=dtype)
+
+
+def expand(value: Value, shape: Shape) -> Value:
+    """The value broadcast to this shape, without an op when it has it already."""
+    return value if value.shape == shape else broadcast(value, shape=shape)
+
+
+def values_of(operands: Iterable[Any], dtype: DType) -> list[Value]:
+    """The operands as values of one dtype and one shape."""
+    items = [x if isinstance(x, Tensor) else as_operand(x) for x in operands]
+    shape = broadcast_shapes(*[x.shape for x in items if isinstance(x, Tensor)])
+    return [
+        expand(convert(x.value, dtype), shape)
+        if isinstance(x, Tensor)
+        else full(value=_cut(x, dtype), shape=shape, dtype=dtype)
+        for x in items
+    ]
+
+
+def _cut(number: Number, dtype: DType) -> Number:
+    """The number as the dtype holds it, so that 2.5 in an integer tensor is 2."""
+    if dtype.kind == "float":
+        return float(number)
+    return bool(number) if dtype is bool_ else int(number)
+
+
+def promoted(*operands: Any) -> list[Value]:
+    """The operands promoted to one dtype and broadcast to one shape."""
+    items = [as_operand(x) for x in operands]
+    return values_of(items, result_type(*items))
+
+
+def floating(*operands: Any) -> list[Value]:
+    """As `promoted`, with integers and bools made floats."""
+    items = [as_operand(x) for x in operands]
+    dtype = result_type(*items)
+    return values_of(items, dtype if dtype.is_floating_point else get_default_dtype())
+
+
+def as_tensor_operand(x: Any, what: str) -> Tensor:
+    """The tensor itself; DTypeError when it is none."""
+    if not isinstance(x, Tensor):
+        raise DTypeError(f"{what} must be a tensor; got {type(x).__name__}")
+    return x
+
+
+def wanted_dtype(dtype: Any, otherwise: DType) -> DType:
+    """The dtype asked for, or the other one when none was."""
+    return otherwise if dtype is None else as_dtype(dtype)

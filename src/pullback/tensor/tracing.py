@@ -1,0 +1,244 @@
+"""Tracing: a Python function becomes a program, with the tensors that it reads and writes as inputs and outputs."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pullback.base.dtypes import float64
+from pullback.base.errors import TraceError
+from pullback.base.trees import Structure, flatten
+from pullback.ir.mode import mode
+from pullback.ir.node import Value, made_at
+from pullback.ir.origin import user_frame
+from pullback.ir.program import Program, Recorder, recording
+from pullback.ir.types import Type
+from pullback.ops import full
+from pullback.tensor.tensor import Tensor
+
+
+@dataclass(slots=True)
+class Write:
+    """A box that the function refilled: `output` is the place of its new value among the program's outputs."""
+
+    tensor: Tensor
+    output: int
+
+
+@dataclass(slots=True)
+class GradWrite:
+    """A `.grad` that the function changed: to an output of the program, to another tensor, or to None."""
+
+    tensor: Tensor
+    output: int | None = None
+    other: Tensor | None = None
+
+
+@dataclass(slots=True)
+class Guard:
+    """Something that the function's course depended on: it holds while `read()` still gives `expected`."""
+
+    read: Callable[[], Any]
+    expected: Any
+
+
+@dataclass(slots=True)
+class Traced:
+    """A function as a program.
+
+    The program's inputs are the arguments, then the tensors in `state`, then the numbers read by `numbers`.
+    Its outputs are the function's results (`results` gives the place of each leaf of `structure`, or the leaf
+    itself when it is no tensor), then what is written.
+    """
+
+    program: Program
+    state: list[Tensor]
+    numbers: list[Callable[[], float]]
+    structure: Structure
+    results: list[Any]
+    writes: list[Write]
+    grad_writes: list[GradWrite]
+    guards: list[Guard]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The place of a result among the program's outputs, and whether a gradient reaches it."""
+
+    output: int
+    requires_grad: bool
+
+
+@dataclass(slots=True)
+class _Box:
+    """What a tensor held before the trace, and the input that stands for it."""
+
+    tensor: Tensor
+    before: Value
+    input: Value | None
+
+
+@dataclass(slots=True)
+class _GradBox:
+    tensor: Tensor
+    before: Tensor | None
+
+
+@dataclass
+class Trace(Recorder):
+    """Records a function. Tensors from outside become inputs when they are first read."""
+
+    parent: Recorder | None = None
+    boxes: dict[int, _Box] = field(default_factory=dict)
+    grads: dict[int, _GradBox] = field(default_factory=dict)
+    numbers: list[tuple[Value, Callable[[], float]]] = field(default_factory=list)
+    guards: dict[Any, Guard] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    # What tensors tell the trace
+    def lift(self, tensor: Tensor) -> None:
+        """The tensor is read: its box holds an input of the program from now on."""
+        before = tensor._value
+        if before.data is None and not self._comes_from_outside(before):
+            raise TraceError(
+                f"a tensor made inside a compiled function{made_at(before)} was kept and used in another; return it instead"
+            )
+        value = self.input(before.type, before.requires_grad)
+        value.owner = before.owner
+        value.name = tensor.label
+        self.boxes[id(tensor)] = _Box(tensor, before, value)
+        tensor._value = value
+
+    def _comes_from_outside(self, value: Value) -> bool:
+        outer = self.parent
+        while outer is not None and value.scope is not outer:
+            outer = getattr(outer, "parent", None)
+        return outer is not None
+
+    def before_write(self, tensor: Tensor) -> None:
+        """The box is about to be refilled."""
+        if tensor._value.scope is not self:
+            self.boxes[id(tensor)] = _Box(tensor, tensor._value, None)
+
+    def _is_outside(self, tensor: Tensor) -> bool:
+        return tensor._value.scope is not self or id(tensor) in self.boxes
+
+    def watch_requires_grad(self, tensor: Tensor) -> None:
+        """The function's course depends on whether the tensor requires a gradient."""
+        if tensor._value.scope is not self:
+            value = tensor._value.requires_grad
+            self.guards.setdefault(("requires_grad", id(tensor)), Guard(lambda: tensor._value.requires_grad, value))
+
+    def watch_grad(self, tensor: Tensor) -> None:
+        """The function's course depends on whether the tensor has a gradient already."""
+        if self._is_outside(tensor) and id(tensor) not in self.grads:
+            absent = tensor._grad is None
+            self.guards.setdefault(("grad", id(tensor)), Guard(lambda: tensor._grad is None, absent))
+
+    def before_grad_write(self, tensor: Tensor) -> None:
+        """The tensor is about to get another `.grad`."""
+        if self._is_outside(tensor) and id(tensor) not in self.grads:
+            self.grads[id(tensor)] = _GradBox(tensor, tensor._grad)
+
+    def number(self, read: Callable[[], float]) -> Value:
+        """An input that holds the number that `read()` gives at each call."""
+        value = self.input(Type((), float64))
+        self.numbers.append((value, read))
+        return value
+
+    # The end
+    def restore(self) -> None:
+        """Give every tensor back what it held before."""
+        for box in self.boxes.values():
+            box.tensor._value = box.before
+        for grad in self.grads.values():
+            grad.tensor._grad = grad.before
+
+    def finish(self, arguments: Sequence[Value], result: Any) -> Traced:
+        """The program, and what to do with its inputs and outputs."""
+        leaves, structure = flatten(result)
+        outputs: list[Value] = []
+
+        def place(value: Value) -> int:
+            outputs.append(value)
+            return len(outputs) - 1
+
+        results = [
+            Place(place(leaf.value), leaf._value.requires_grad) if isinstance(leaf, Tensor) else leaf
+            for leaf in leaves
+        ]
+        writes = [
+            Write(box.tensor, place(box.tensor.value))
+            for box in list(self.boxes.values())
+            if box.tensor._value is not box.input
+        ]
+        grad_writes = [self._grad_write(g, place) for g in self.grads.values() if g.tensor._grad is not g.before]
+        read = [box for box in self.boxes.values() if box.input is not None]
+        inputs = (*arguments, *(box.input for box in read if box.input), *(value for value, _ in self.numbers))
+        return Traced(
+            Program(tuple(inputs), tuple(self.nodes), tuple(outputs)),
+            [box.tensor for box in read],
+            [number for _, number in self.numbers],
+            structure,
+            results,
+            writes,
+            grad_writes,
+            list(self.guards.values()),
+        )
+
+    def _grad_write(self, box: _GradBox, place: Callable[[Value], int]) -> GradWrite:
+        now = box.tensor._grad
+        if now is None:
+            return GradWrite(box.tensor)
+        if self._is_outside(now):
+            return GradWrite(box.tensor, other=now)
+        return GradWrite(box.tensor, output=place(now.value))
+
+
+def trace(function: Callable[[], Any], make_arguments: Callable[[Trace], Sequence[Value]] = lambda _: ()) -> Traced:
+    """Run `function` once, recording; every tensor holds afterwards what it held before.
+
+    `make_arguments` is called with the trace first and gives the program's leading inputs.
+    """
+    recorder = Trace(mode.recorder)
+    arguments = make_arguments(recorder)
+    with recording(recorder):
+        try:
+            return recorder.finish(arguments, function())
+        finally:
+            recorder.restore()
+
+
+@contextmanager
+def eagerly() -> Iterator[None]:
+    """Run what is inside at once even within a compiled function: for making state that outlives the call."""
+    with recording(None):
+        yield
+
+
+def live_number(read: Callable[[], float]) -> Tensor:
+    """A number that may change from step to step, as a float64 tensor that gives way in dtype promotion.
+
+    Inside a compiled function it is an input that is read anew at each call, so that changing it compiles nothing.
+    """
+    recorder = mode.recorder
+    value = recorder.number(read) if isinstance(recorder, Trace) else full(value=read(), shape=(), dtype=float64)
+    tensor = Tensor(value)
+    tensor.is_number = True
+    return tensor
+
+
+def watched(read: Callable[[], Any], key: Any = None) -> Any:
+    """What `read()` gives; a compiled function that asked is traced anew when the answer changes."""
+    found = read()
+    if isinstance(mode.recorder, Trace):
+        mode.recorder.guards.setdefault(("watched", key or object()), Guard(read, found))
+    return found
+
+
+def user_line() -> str:
+    """The user's line that is running, as `file:line`."""
+    frame = user_frame()
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "an unknown line"
