@@ -31,7 +31,7 @@ def read_records(
 
     Without `delimiter`, the one of comma, semicolon, tab and bar is taken that gives the first records equal
     numbers of fields. Without `encoding`, UTF-8, or UTF-16 where a byte order mark says so. Without a header
-    the columns are called column_1, column_2 and so on.
+    the columns are called column_1, column_2 and so on; a first column without a name is called index.
 
     Raises DataError naming the file and the line for a quote that never ends, a row of another length, bytes
     that are not text in the encoding, and columns without a name or with the same one.
@@ -114,6 +114,8 @@ def _csv_problem(message: str) -> str:
 
 
 def _check_names(names: Sequence[str], place: str) -> tuple[str, ...]:
+    if not names[0] and "index" not in names:
+        names = ["index", *names[1:]]  # what data frames write in front of their columns
     for i, name in enumerate(names):
         if not name:
             raise DataError(f"{place}: column {i + 1} has no name; the first line must name every column")

@@ -13,7 +13,8 @@ Axis = int | tuple[int, ...] | None
 
 
 def mean_and_scale(values: Any, axis: Axis = 0) -> tuple[Array, Array]:
-    """Mean and standard deviation along the axes, which stay with size 1, in float64; a constant has the scale 1.
+    """Mean and standard deviation along the axes, which stay with size 1, in float64; a constant's scale is
+    1.
 
     The standard deviation is that of the values themselves, the root of sum (x - mean)^2 / n. NaN counts as
     missing and is left out; where all is missing, the mean is 0 and the scale 1.
@@ -34,7 +35,8 @@ def mean_and_scale(values: Any, axis: Axis = 0) -> tuple[Array, Array]:
 
 
 def _moments(values: Array, there: Array, axis: Axis) -> tuple[Array, Array, Array]:
-    """Mean, standard deviation, and whether all are equal, for values from -1 to 1 that are 0 where not there."""
+    """Mean, standard deviation, and whether all are equal, of values in [-1, 1] that are 0 where not
+    there."""
     count = np.maximum(there.sum(axis=axis, keepdims=True), 1)
     low = values.min(axis=axis, keepdims=True, where=there, initial=1.0)
     high = values.max(axis=axis, keepdims=True, where=there, initial=-1.0)
@@ -48,12 +50,13 @@ def _moments(values: Array, there: Array, axis: Axis) -> tuple[Array, Array, Arr
 class StandardScaler:
     """Shifts and scales data so that what it was fitted on has mean 0 and standard deviation 1.
 
-    z = (x - mean) / scale. `axis` says over which axes mean and scale are taken: 0 gives every column its own, None
-    one for all, (0, 2, 3) one for every channel of images (n, c, h, w). A constant column has the scale 1, so it
-    becomes 0. NaN is left out of the fit and stays NaN. Fit it on the training part and apply it to all parts:
-    what it knows of the others would make them look better than they are.
+    z = (x - mean) / scale. `axis` says over which axes mean and scale are taken: 0 gives every column its
+    own, None one for all, (0, 2, 3) one for every channel of images (n, c, h, w). A constant column has the
+    scale 1, so it becomes 0. NaN is left out of the fit and stays NaN. Fit it on the training part and apply
+    it to all parts: what it knows of the others would make them look better than they are.
 
-    `transform` gives back what it gets, an array or a tensor; floats keep their dtype, integers become float32.
+    `transform` gives back what it gets, an array or a tensor; floats keep their dtype, integers become
+    float32.
 
     >>> scaler = StandardScaler().fit([[1.0, 5.0], [3.0, 5.0]])
     >>> scaler.transform(np.array([[1.0, 5.0], [5.0, 6.0]])).tolist()
@@ -117,16 +120,19 @@ class StandardScaler:
         """
         for key in ("mean", "scale"):
             if key not in state:
-                raise StateError(f"the state of a StandardScaler has mean and scale; got {', '.join(state) or 'nothing'}")
+                came = ", ".join(state) or "nothing"
+                raise StateError(f"the state of a StandardScaler has mean and scale; got {came}")
         self.mean, self.scale = (np.array(state[key], dtype=np.float64) for key in ("mean", "scale"))
 
     def _fitted(self, array: Array) -> tuple[Array, Array]:
-        """Mean and scale, when they fit the array: their sizes are the array's, or 1."""
+        """Mean and scale, when they fit the array: a single number does, else all sizes but 1 must agree."""
         if self.mean is None or self.scale is None:
             raise DataError(_NOT_FITTED)
-        fitted = self.mean.shape
-        if len(fitted) != array.ndim or any(n not in (1, m) for n, m in zip(fitted, array.shape, strict=True)):
-            raise ShapeError(f"fitted on data whose statistics have the shape {fitted}; {array.shape} does not fit")
+        if self.mean.size == 1:
+            return self.mean.reshape(()), self.scale.reshape(())
+        sizes = self.mean.shape
+        if len(sizes) != array.ndim or any(n not in (1, m) for n, m in zip(sizes, array.shape, strict=True)):
+            raise ShapeError(f"mean and scale were fitted with the shape {sizes}; {array.shape} does not fit")
         return self.mean, self.scale
 
 
