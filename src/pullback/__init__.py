@@ -1,1 +1,202 @@
-"""Pullback."""
+"""Pullback trains neural networks on the computer you have, and shows you the backward pass.
+
+Use it as you would PyTorch: `import pullback as pb` (or, for a script in the common subset, `import pullback as torch`).
+"""
+
+from pullback import autograd, nn, optim
+from pullback.backends.compile import compile
+from pullback.base.dtypes import (
+    DType,
+    bfloat16,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint32,
+)
+from pullback.base.dtypes import bool_ as bool
+from pullback.base.settings import get_default_dtype, set_default_dtype
+from pullback.grad.backward import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from pullback.grad.checkpoint import checkpoint
+from pullback.grad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from pullback.tensor import Tensor, device
+from pullback.tensor.creation import (
+    arange,
+    as_tensor,
+    empty,
+    empty_like,
+    eye,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    ones,
+    ones_like,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from pullback.tensor.indexing import index_select, masked_fill, masked_select, nonzero, scatter, scatter_add
+from pullback.tensor.linear import addmm, bmm, dot, matmul, mm, mv, outer
+from pullback.tensor.linear import trace_ as trace
+from pullback.tensor.methods import allclose, equal, numel
+from pullback.tensor.pointwise import (
+    abs,
+    add,
+    addcdiv,
+    addcmul,
+    atan,
+    bitwise_and,
+    bitwise_left_shift,
+    bitwise_not,
+    bitwise_or,
+    bitwise_right_shift,
+    bitwise_xor,
+    ceil,
+    clamp,
+    cos,
+    cosh,
+    div,
+    divide,
+    eq,
+    erf,
+    exp,
+    expm1,
+    floor,
+    floor_divide,
+    fmod,
+    frac,
+    ge,
+    gt,
+    isclose,
+    isfinite,
+    isinf,
+    isnan,
+    le,
+    lerp,
+    log,
+    log1p,
+    log2,
+    log10,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    lt,
+    maximum,
+    minimum,
+    mul,
+    multiply,
+    nan_to_num,
+    ne,
+    neg,
+    reciprocal,
+    relu,
+    remainder,
+    round,
+    rsqrt,
+    sigmoid,
+    sign,
+    sin,
+    sinh,
+    sqrt,
+    square,
+    sub,
+    tan,
+    tanh,
+    true_divide,
+    trunc,
+    where,
+)
+from pullback.tensor.pointwise import power as pow
+from pullback.tensor.promotion import result_type
+from pullback.tensor.random import (
+    Generator,
+    bernoulli,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    multinomial,
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    randperm,
+    seed,
+    set_rng_state,
+)
+from pullback.tensor.reduction import (
+    all,
+    amax,
+    amin,
+    any,
+    argmax,
+    argmin,
+    argsort,
+    count_nonzero,
+    cumsum,
+    gather,
+    log_softmax,
+    logsumexp,
+    max,
+    mean,
+    min,
+    norm,
+    prod,
+    softmax,
+    sort,
+    std,
+    sum,
+    take_along_dim,
+    var,
+)
+from pullback.tensor.shaping import (
+    broadcast_to,
+    cat,
+    chunk,
+    concat,
+    concatenate,
+    diag,
+    diagonal,
+    flatten,
+    flip,
+    movedim,
+    narrow,
+    permute,
+    repeat_interleave,
+    reshape,
+    roll,
+    select,
+    split,
+    squeeze,
+    stack,
+    t,
+    tile,
+    transpose,
+    tril,
+    triu,
+    unbind,
+    unflatten,
+    unsqueeze,
+)
+
+float = float32
+double = float64
+half = float16
+int = int32
+long = int64
+
+__version__ = "0.1.0"
+__all__ = sorted(name for name in dir() if not name.startswith("_"))

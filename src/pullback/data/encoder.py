@@ -169,8 +169,8 @@ class TableEncoder:
             features = np.concatenate([part.encode(_fitting(table, part)) for part in self.parts], axis=1)
         lost = np.argwhere(~np.isfinite(features))
         if lost.size:
-            row, label = int(lost[0, 0]), self.labels[lost[0, 1]]
-            raise DataError(f"{table.place(row, label)}: this number is too far from the training rows' numbers")
+            place = table.place(int(lost[0, 0]), self.labels[lost[0, 1]])
+            raise DataError(f"{place}: this number is too far from those of the training rows")
         return features
 
     def targets(self, table: Table) -> Array:

@@ -11,6 +11,7 @@ from pullback.ir.mode import mode
 from pullback.ir.node import Value
 from pullback.ops import ones_like
 from pullback.tensor.tensor import Tensor, without_gradient
+from pullback.tensor.tracing import Trace
 
 
 class _GradMode:
@@ -147,6 +148,8 @@ def backward(
         owned = _owned_values(self.value) if inputs is None else {x.value: x for x in inputs}
         keep = create_graph if retain_graph is None else retain_graph
         release = not keep and mode.recorder is None
+        if isinstance(mode.recorder, Trace):
+            mode.recorder.went_backward = True
         found = reverse([self.value], [_seed(self, gradient)], owned, release)
         for value, tensor in owned.items():
             if value in found:

@@ -1,8 +1,10 @@
 """The reverse pass: back-propagation over the nodes that lead to some values. It knows no op."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from pullback.base.errors import GradientError
+from pullback.ir.mode import mode
 from pullback.ir.node import Node, Value
 from pullback.ir.origin import originating
 from pullback.ir.program import Program, inline, record
@@ -75,14 +77,27 @@ def reverse(
     return {value: gradients[value] for value in kept if value in gradients}
 
 
+@contextmanager
+def differentiable(wanted: bool) -> Iterator[None]:
+    """Whether values made inside remember how they were made."""
+    before = mode.grad
+    mode.grad = wanted
+    try:
+        yield
+    finally:
+        mode.grad = before
+
+
 def pullback_program(program: Program) -> Program:
     """The program that takes a program's inputs and the gradients at its outputs to the gradients at its inputs."""
     count = len(program.inputs)
 
     def backward(*values: Value) -> list[Value]:
         inputs, gs = values[:count], values[count:]
-        outputs = inline(program, inputs)
-        found = reverse(outputs, gs, inputs)
+        with differentiable(True):
+            outputs = inline(program, inputs)
+        with differentiable(False):
+            found = reverse(outputs, gs, inputs)
         return [found[x] if x in found else zeros_like(x) for x in inputs]
 
     types = [*(x.type for x in program.inputs), *(y.type for y in program.outputs)]

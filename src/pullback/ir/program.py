@@ -83,6 +83,17 @@ class Recorder:
         """It is asked whether a tensor has a gradient."""
 
 
+def live_nodes(nodes: Sequence[Node], outputs: Sequence[Value]) -> tuple[Node, ...]:
+    """The nodes that the outputs depend on, in their order."""
+    needed = set(outputs)
+    live: list[Node] = []
+    for node in reversed(nodes):
+        if not needed.isdisjoint(node.outputs):
+            live.append(node)
+            needed.update(node.inputs)
+    return tuple(reversed(live))
+
+
 @contextmanager
 def recording(recorder: Recorder | None) -> Iterator[None]:
     """Write every op applied inside to `recorder`; with None, run them at once."""
@@ -100,7 +111,7 @@ def record(function: Callable[..., Sequence[Value]], types: Sequence[Type], diff
     inputs = tuple(recorder.input(t, differentiable and t.dtype.is_floating_point) for t in types)
     with recording(recorder):
         outputs = tuple(y if y.scope is recorder else recorder.admit(y) for y in function(*inputs))
-    return Program(inputs, tuple(recorder.nodes), outputs)
+    return Program(inputs, live_nodes(recorder.nodes, outputs), outputs)
 
 
 def inline(program: Program, values: Sequence[Value]) -> list[Value]:

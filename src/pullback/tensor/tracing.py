@@ -7,11 +7,11 @@ from typing import Any
 
 from pullback.base.dtypes import float64
 from pullback.base.errors import TraceError
-from pullback.base.trees import Structure, flatten
+from pullback.base.trees import Structure, flatten, unflatten
 from pullback.ir.mode import mode
 from pullback.ir.node import Value, made_at
 from pullback.ir.origin import user_frame
-from pullback.ir.program import Program, Recorder, recording
+from pullback.ir.program import Program, Recorder, live_nodes, recording
 from pullback.ir.types import Type
 from pullback.ops import full
 from pullback.tensor.tensor import Tensor
@@ -34,7 +34,7 @@ class GradWrite:
     other: Tensor | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Guard:
     """Something that the function's course depended on: it holds while `read()` still gives `expected`."""
 
@@ -48,10 +48,12 @@ class Traced:
 
     The program's inputs are the arguments, then the tensors in `state`, then the numbers read by `numbers`.
     Its outputs are the function's results (`results` gives the place of each leaf of `structure`, or the leaf
-    itself when it is no tensor), then what is written.
+    itself when it is no tensor), then what is written. `differentiable` says that some result requires a gradient
+    and that the function did not go backward itself.
     """
 
     program: Program
+    arguments: list[Tensor]
     state: list[Tensor]
     numbers: list[Callable[[], float]]
     structure: Structure
@@ -59,17 +61,31 @@ class Traced:
     writes: list[Write]
     grad_writes: list[GradWrite]
     guards: list[Guard]
+    differentiable: bool
+
+    def distribute(self, outputs: Sequence[Value], stand_ins: dict[int, Tensor] | None = None) -> Any:
+        """Write what the program gave into the tensors concerned; the function's result.
+
+        `stand_ins` maps the id of each argument of the trace to the tensor that was given in its place.
+        """
+        actual = stand_ins or {}
+        for write in self.writes:
+            actual.get(id(write.tensor), write.tensor).refill(outputs[write.output])
+        for change in self.grad_writes:
+            fresh = None if change.output is None else Tensor(outputs[change.output])
+            actual.get(id(change.tensor), change.tensor).grad = fresh if change.other is None else change.other
+        leaves = [Tensor(outputs[x.output]) if isinstance(x, Place) else x for x in self.results]
+        return unflatten(self.structure, leaves)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The place of a result among the program's outputs, and whether a gradient reaches it."""
+    """The place of a result among the program's outputs."""
 
     output: int
-    requires_grad: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Box:
     """What a tensor held before the trace, and the input that stands for it."""
 
@@ -93,6 +109,7 @@ class Trace(Recorder):
     grads: dict[int, _GradBox] = field(default_factory=dict)
     numbers: list[tuple[Value, Callable[[], float]]] = field(default_factory=list)
     guards: dict[Any, Guard] = field(default_factory=dict)
+    went_backward: bool = False
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -116,6 +133,13 @@ class Trace(Recorder):
         while outer is not None and value.scope is not outer:
             outer = getattr(outer, "parent", None)
         return outer is not None
+
+    def argument(self, tensor: Tensor) -> None:
+        """The tensor stands for an argument of the function."""
+        value = self.input(tensor._value.type, tensor._value.requires_grad)
+        value.owner = tensor._value.owner
+        self.boxes[id(tensor)] = _Box(tensor, tensor._value, value)
+        tensor._value = value
 
     def before_write(self, tensor: Tensor) -> None:
         """The box is about to be refilled."""
@@ -156,7 +180,7 @@ class Trace(Recorder):
         for grad in self.grads.values():
             grad.tensor._grad = grad.before
 
-    def finish(self, arguments: Sequence[Value], result: Any) -> Traced:
+    def finish(self, arguments: Sequence[Tensor], result: Any) -> Traced:
         """The program, and what to do with its inputs and outputs."""
         leaves, structure = flatten(result)
         outputs: list[Value] = []
@@ -165,28 +189,28 @@ class Trace(Recorder):
             outputs.append(value)
             return len(outputs) - 1
 
-        results = [
-            Place(place(leaf.value), leaf._value.requires_grad) if isinstance(leaf, Tensor) else leaf
-            for leaf in leaves
-        ]
-        writes = [
-            Write(box.tensor, place(box.tensor.value))
-            for box in list(self.boxes.values())
-            if box.tensor._value is not box.input
-        ]
+        results = [Place(place(leaf.value)) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+        differentiable = not self.went_backward and any(y.requires_grad for y in outputs)
+        writes = [Write(box.tensor, place(box.tensor.value)) for box in self._refilled()]
         grad_writes = [self._grad_write(g, place) for g in self.grads.values() if g.tensor._grad is not g.before]
-        read = [box for box in self.boxes.values() if box.input is not None]
-        inputs = (*arguments, *(box.input for box in read if box.input), *(value for value, _ in self.numbers))
+        given = [self.boxes[id(x)] for x in arguments]
+        read = [box for box in self.boxes.values() if box.input is not None and box not in given]
+        inputs = [*(box.input for box in (*given, *read) if box.input is not None), *(v for v, _ in self.numbers)]
         return Traced(
-            Program(tuple(inputs), tuple(self.nodes), tuple(outputs)),
-            [box.tensor for box in read],
-            [number for _, number in self.numbers],
-            structure,
-            results,
-            writes,
-            grad_writes,
-            list(self.guards.values()),
+            program=Program(tuple(inputs), live_nodes(self.nodes, outputs), tuple(outputs)),
+            arguments=list(arguments),
+            state=[box.tensor for box in read],
+            numbers=[number for _, number in self.numbers],
+            structure=structure,
+            results=results,
+            writes=writes,
+            grad_writes=grad_writes,
+            guards=list(self.guards.values()),
+            differentiable=differentiable,
         )
+
+    def _refilled(self) -> list[_Box]:
+        return [box for box in self.boxes.values() if box.tensor._value is not box.input]
 
     def _grad_write(self, box: _GradBox, place: Callable[[Value], int]) -> GradWrite:
         now = box.tensor._grad
@@ -197,15 +221,16 @@ class Trace(Recorder):
         return GradWrite(box.tensor, output=place(now.value))
 
 
-def trace(function: Callable[[], Any], make_arguments: Callable[[Trace], Sequence[Value]] = lambda _: ()) -> Traced:
+def trace(function: Callable[[], Any], arguments: Sequence[Tensor] = ()) -> Traced:
     """Run `function` once, recording; every tensor holds afterwards what it held before.
 
-    `make_arguments` is called with the trace first and gives the program's leading inputs.
+    The `arguments` are the tensors that the function takes: they become the program's leading inputs.
     """
     recorder = Trace(mode.recorder)
-    arguments = make_arguments(recorder)
     with recording(recorder):
         try:
+            for tensor in arguments:
+                recorder.argument(tensor)
             return recorder.finish(arguments, function())
         finally:
             recorder.restore()

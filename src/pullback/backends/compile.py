@@ -1,0 +1,180 @@
+"""`@pb.compile`: a Python function, normally a whole training step, traced once into a program and run by a backend."""
+
+import functools
+import weakref
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pullback.backends import reference
+from pullback.base.dtypes import Array, float64
+from pullback.base.errors import ArgumentError, TraceError, suggest
+from pullback.base.settings import get_default_dtype
+from pullback.base.trees import flatten, unflatten
+from pullback.grad.checkpoint import recompute
+from pullback.ir.mode import mode
+from pullback.ir.node import Node, Value
+from pullback.ir.origin import capture
+from pullback.ir.program import Program
+from pullback.ir.types import Type
+from pullback.ops import call
+from pullback.passes import run_passes
+from pullback.tensor.creation import tensor
+from pullback.tensor.tensor import Tensor
+from pullback.tensor.tracing import Traced, trace
+
+BACKENDS: dict[str, Callable[[Program], reference.Executable]] = {"reference": reference.prepare}
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One traced form of a function: its program as traced, the one that runs, and the function that runs it."""
+
+    traced: Traced
+    program: Program
+    run: reference.Executable
+
+    def holds(self) -> bool:
+        """Whether everything that the function's course depended on is as it was."""
+        inputs = self.traced.program.inputs[len(self.traced.arguments) :]
+        return all(guard.read() == guard.expected for guard in self.traced.guards) and all(
+            x._value.type == value.type for x, value in zip(self.traced.state, inputs, strict=False)
+        )
+
+    def __call__(self, given: Sequence[Tensor]) -> Any:
+        """Run on these arguments, write what is written, give the result."""
+        numbers = [np.asarray(read(), np.float64) for read in self.traced.numbers]
+        arrays = [_numbers_of(x) for x in (*given, *self.traced.state)]
+        outputs = self.run([*arrays, *numbers])
+        values = [Value(y.type, array) for y, array in zip(self.program.outputs, outputs, strict=True)]
+        if mode.grad and self.traced.differentiable:
+            self._connect(given, numbers, values)
+        stand_ins = {id(x): actual for x, actual in zip(self.traced.arguments, given, strict=True)}
+        return self.traced.distribute(values, stand_ins)
+
+    def _connect(self, given: Sequence[Tensor], numbers: Sequence[Array], values: Sequence[Value]) -> None:
+        """Make the results differentiable outside, by running the program again for the backward pass."""
+        inputs = [x._value for x in (*given, *self.traced.state)]
+        inputs += [Value(Type((), float64), number) for number in numbers]
+        Node(call, tuple(inputs), {"program": self.traced.program, "rule": recompute}, values, capture())
+        for value, output in zip(values, self.traced.program.outputs, strict=True):
+            value.requires_grad = output.requires_grad
+            value.is_leaf = not output.requires_grad
+
+
+def _numbers_of(x: Tensor) -> Array:
+    data = x._value.data
+    if data is None:
+        raise TraceError("a tensor made inside a compiled function was kept and used outside; return it instead")
+    return np.ascontiguousarray(data) if data.ndim else data
+
+
+class Compiled:
+    """A function that runs as a compiled program. Called like the function itself.
+
+    `traces` counts how often it was traced: once for each combination of shapes, dtypes and mode.
+    """
+
+    def __init__(self, function: Callable[..., Any], backend: str) -> None:
+        if backend not in BACKENDS:
+            raise ArgumentError(f"there is no backend {backend!r}.{suggest(backend, BACKENDS)} Known are {', '.join(BACKENDS)}")
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.backend = backend
+        self.traces = 0
+        self.latest: Entry | None = None
+        self._entries: dict[Hashable, list[Entry]] = {}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if mode.recorder is not None:  # within another compiled function: part of its program
+            return self.function(*args, **kwargs)
+        leaves, structure = flatten((args, kwargs))
+        dynamic = [_as_dynamic(x) for x in leaves]
+        given = [x for x in dynamic if x is not None]
+        key = (structure, tuple(map(_leaf_key, leaves, dynamic)), mode.grad, get_default_dtype())
+        entry = next((e for e in self._entries.get(key, ()) if e.holds()), None)
+        if entry is None:
+            entry = self._trace(leaves, structure, dynamic)
+            self._entries.setdefault(key, []).append(entry)
+        self.latest = entry
+        return entry(given)
+
+    def _trace(self, leaves: Sequence[Any], structure: Any, dynamic: Sequence[Tensor | None]) -> Entry:
+        places = [_stand_in(x) if x is not None else None for x in dynamic]
+        args, kwargs = unflatten(structure, [leaf if p is None else p for leaf, p in zip(leaves, places, strict=True)])
+        traced = trace(lambda: self.function(*args, **kwargs), [p for p in places if p is not None])
+        program = run_passes(traced.program)
+        self.traces += 1
+        return Entry(traced, program, BACKENDS[self.backend](program))
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """As a method: compiled with the instance as its first argument."""
+        return self if instance is None else functools.partial(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<compiled {getattr(self.function, '__qualname__', self.function)} on {self.backend}, traced {self.traces} times>"
+
+
+def _as_dynamic(leaf: Any) -> Tensor | None:
+    """The leaf as a tensor when it varies from call to call; None for what the program is made for."""
+    if isinstance(leaf, Tensor):
+        return leaf
+    if isinstance(leaf, np.ndarray):
+        return tensor(leaf)
+    if isinstance(leaf, float):
+        number = tensor(leaf, dtype=float64)
+        number.is_number = True
+        return number
+    return None
+
+
+def _leaf_key(leaf: Any, dynamic: Tensor | None) -> Hashable:
+    if dynamic is not None:
+        return dynamic._value.type, dynamic._value.requires_grad, dynamic.is_number
+    try:
+        hash(leaf)
+    except TypeError:
+        return id(leaf)
+    return type(leaf), leaf
+
+
+def _stand_in(x: Tensor) -> Tensor:
+    """The tensor that stands for an argument while the function is traced."""
+    made = Tensor(Value(x._value.type, requires_grad=x._value.requires_grad))
+    made.is_number = x.is_number
+    if x._value.requires_grad:
+        made._value.owner = weakref.ref(made)
+    return made
+
+
+def compile(function: Callable[..., Any] | None = None, *, backend: str = "reference") -> Any:
+    """Compile a function: it is traced once for each combination of shapes, dtypes and mode, and runs as one program.
+
+    Inside, `loss.backward()`, `optimizer.step()`, in-place methods and random draws are traced like everything else.
+    Tensors, arrays and Python floats among the arguments vary from call to call; tensors that the function reads or
+    writes besides are its state, and what it writes is written back; learning rates and counters are state, too.
+    Every other argument is fixed: another value is another program.
+
+    Raises TraceError, at the line, for what a program cannot do: a branch on a tensor's value, `item()`, a mask whose
+    number of elements depends on values.
+
+    >>> import pullback as pb
+    >>> w = pb.ones(2, requires_grad=True)
+    >>> @pb.compile
+    ... def step(x, lr):
+    ...     loss = ((w * x) ** 2).sum()
+    ...     w.grad = None
+    ...     loss.backward()
+    ...     with pb.no_grad():
+    ...         w.sub_(lr * w.grad)
+    ...     return loss
+    >>> step(pb.ones(2), 0.25), step(pb.ones(2), 0.125), step.traces
+    (tensor(2.), tensor(0.5000), 1)
+
+    Source: torch.compile, jax.jit.
+    """
+    if function is None:
+        return functools.partial(compile, backend=backend)
+    return Compiled(function, backend)

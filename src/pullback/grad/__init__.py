@@ -1,0 +1,6 @@
+"""The reverse pass, the transforms built on it, and the gradient checker."""
+
+from pullback.grad.backward import backward
+from pullback.tensor.tensor import Tensor
+
+setattr(Tensor, "backward", backward)  # noqa: B010  # the method belongs to the room below the tensor's

@@ -1,0 +1,48 @@
+"""Compute once what stands twice, and let values pass straight through nodes that do nothing."""
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+
+from pullback.ir.node import Node, Value
+from pullback.ir.origin import originating
+from pullback.ir.program import Program, Recorder, recording
+
+
+def dedupe(program: Program) -> Program:
+    """The program with one node for each computation: equal op, inputs and params. The first one's origin stays.
+
+    `detach`, which does nothing but stop gradients, is left out: no gradient is taken of a finished program.
+    """
+    recorder = Recorder()
+    found: dict[Value, Value] = {}
+    known: dict[Hashable, tuple[Value, ...]] = {}
+    with recording(recorder):
+        for value in program.inputs:
+            found[value] = recorder.input(value.type)
+            found[value].name = value.name
+        for node in program.nodes:
+            inputs = [found[x] for x in node.inputs]
+            if node.op.name == "detach":
+                results: tuple[Value, ...] = (inputs[0],)
+            else:
+                key = (node.op.name, tuple(inputs), _frozen(node.params))
+                if key not in known:
+                    known[key] = _again(node, inputs)
+                results = known[key]
+            found.update((y, r) for y, r in zip(node.outputs, results, strict=True) if y is not None)
+    outputs = tuple(found[y] for y in program.outputs)
+    return Program(tuple(found[x] for x in program.inputs), tuple(recorder.nodes), outputs)
+
+
+def _again(node: Node, inputs: list[Value]) -> tuple[Value, ...]:
+    with originating(node.origin):
+        results = node.op.apply(inputs, node.params)
+    for old, new in zip(node.outputs, results, strict=True):
+        new.name = old.name if old is not None else ""
+    return results
+
+
+def _frozen(params: dict[str, Any]) -> Hashable:
+    return tuple((k, id(v) if isinstance(v, np.ndarray) else (type(v), repr(v) if isinstance(v, float) else v)) for k, v in params.items())
