@@ -14,6 +14,7 @@ import numpy as np
 
 from pullback.base.dtypes import Array
 from pullback.base.errors import ArgumentError
+from pullback.tensor.random import default_generator
 
 _WORD = (1 << 64) - 1
 
@@ -22,7 +23,8 @@ SHUFFLE, SPLIT, STRATIFY, DRAW = range(4)
 
 
 def resolve_seed(seed: int | None, generator: Any = None) -> int:
-    """The seed meant by `seed=` or by PyTorch's `generator=`; the library's own where neither is given.
+    """The seed meant by `seed=` or by PyTorch's `generator=`; where neither is given, that of
+    `pb.manual_seed`.
 
     Raises ArgumentError when both are given, or when the seed is no integer.
     """
@@ -30,7 +32,7 @@ def resolve_seed(seed: int | None, generator: Any = None) -> int:
         raise ArgumentError("give seed or generator, not both")
     if generator is not None:
         return _seed_of_generator(generator)
-    return 0 if seed is None else _as_integer(seed)
+    return default_generator.initial_seed() if seed is None else _as_integer(seed)
 
 
 def _seed_of_generator(generator: Any) -> int:

@@ -22,8 +22,7 @@ def tensor_text(x: Tensor) -> str:
 
 
 def _numbers(data: np.ndarray) -> str:  # type: ignore[type-arg]  # any dtype
-    whole = data.dtype.kind != "f" or bool(np.all(np.isfinite(data) & (data == np.round(data)) & (np.abs(data) < 1e6)))
-    formatter = {"float_kind": (lambda v: f"{v:.0f}." if np.isfinite(v) else str(v))} if whole and data.size else None
-    with np.printoptions(precision=4, floatmode="fixed", threshold=1000, edgeitems=3, linewidth=100):
-        text = np.array2string(data, separator=", ", prefix="tensor(", formatter=formatter)  # type: ignore[arg-type]
-    return "[]" if data.size == 0 else text
+    known = data[np.isfinite(data)] if data.dtype.kind == "f" else data
+    whole = bool(np.all((known == np.round(known)) & (np.abs(known) < 1e6)))
+    with np.printoptions(precision=0 if whole else 4, floatmode="fixed", threshold=1000, edgeitems=3, linewidth=100):
+        return "[]" if data.size == 0 else np.array2string(data, separator=", ", prefix="tensor(")

@@ -1,0 +1,85 @@
+"""From a list of items to one batch."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pullback.base.dtypes import Array
+from pullback.base.errors import DataError, DTypeError
+from pullback.data.convert import as_array, fresh_tensor
+from pullback.tensor.tensor import Tensor
+
+
+def default_collate(batch: Sequence[Any]) -> Any:
+    """The items of a batch put together, element by element, each with a new first axis.
+
+    Tensors and arrays of one shape are stacked; Python's ints become int64, floats float64, bools bool; text and
+    bytes stay a list; dicts, tuples and lists are put together entry by entry (tuples give lists, named tuples
+    stay what they are).
+
+    Raises DataError for an empty batch and for items that differ in shape, length or keys, DTypeError for items
+    that are none of these.
+
+    >>> default_collate([(0.5, "a"), (1.5, "b")])
+    [tensor([0.5000, 1.5000], dtype=pullback.float64), ['a', 'b']]
+
+    Source: torch.utils.data.default_collate.
+    """
+    if not len(batch):
+        raise DataError("a batch needs at least one item; got none")
+    return _collate(list(batch), "items")
+
+
+def _collate(values: list[Any], what: str) -> Any:
+    first = values[0]
+    if isinstance(first, (Tensor, np.ndarray, np.generic)):
+        return _stack([as_array(value) for value in values], what)
+    if isinstance(first, (bool, int, float)):
+        return _numbers(values, what)
+    if isinstance(first, (str, bytes)):
+        return values
+    if isinstance(first, Mapping):
+        return _collate_mappings(values, what)
+    if isinstance(first, Sequence):
+        return _collate_sequences(values, what)
+    raise DTypeError(
+        f"{what} of type {type(first).__name__} cannot be put into a batch: give tensors, arrays, numbers, text, "
+        "or dicts and tuples of them, or pass your own collate_fn"
+    )
+
+
+def _stack(arrays: list[Array], what: str) -> Tensor:
+    shapes = [array.shape for array in arrays]
+    odd = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
+    if odd is not None:
+        raise DataError(
+            f"{what} of a batch must have one shape: item 0 has {shapes[0]}, item {odd} has {shapes[odd]}. "
+            "Bring them to one size, or pass a collate_fn that pads"
+        )
+    return fresh_tensor(np.stack(arrays))
+
+
+def _numbers(values: list[Any], what: str) -> Tensor:
+    if not all(isinstance(value, (bool, int, float)) for value in values):
+        odd = next(value for value in values if not isinstance(value, (bool, int, float)))
+        raise DTypeError(f"{what} of a batch must all be numbers: one is {type(odd).__name__}")
+    return fresh_tensor(np.array(values))  # NumPy's own choice is PyTorch's here: int64, float64, bool
+
+
+def _collate_mappings(values: list[Any], what: str) -> Any:
+    first = values[0]
+    for i, value in enumerate(values):
+        if not isinstance(value, Mapping) or set(value) != set(first):
+            raise DataError(f"{what} of a batch must have the same keys: item {i} differs from item 0, {list(first)}")
+    collated = {key: _collate([value[key] for value in values], f"{what}[{key!r}]") for key in first}
+    return collated
+
+
+def _collate_sequences(values: list[Any], what: str) -> Any:
+    first = values[0]
+    for i, value in enumerate(values):
+        if not isinstance(value, Sequence) or len(value) != len(first):
+            raise DataError(f"{what} of a batch must have the same length: item {i} differs from item 0, {len(first)}")
+    parts = [_collate([value[i] for value in values], f"{what}[{i}]") for i in range(len(first))]
+    return type(first)(*parts) if hasattr(first, "_fields") else parts
