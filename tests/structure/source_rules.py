@@ -38,9 +38,18 @@ def read_modules(package_folder: Path) -> Modules:
 
 
 def plant_modules(sources: Mapping[str, str]) -> Modules:
-    """Parses planted sources; a name with planted children is a package."""
-    parents = {name.rpartition(".")[0] for name in sources}
-    return {name: Module(name, name in parents, ast.parse(text)) for name, text in sources.items()}
+    """Parses planted sources; the packages they lie in are made empty where they are not planted."""
+    packages = {parent for name in sources for parent in parents(name)}
+    return {
+        name: Module(name, name in packages, ast.parse(sources.get(name, "")))
+        for name in sorted({*sources, *packages})
+    }
+
+
+def parents(name: str) -> list[str]:
+    """The packages around a module: ``a`` and ``a.b`` for ``a.b.c``."""
+    parts = name.split(".")
+    return [".".join(parts[:end]) for end in range(1, len(parts))]
 
 
 def absolute_name(module: Module, node: ast.ImportFrom) -> str:
@@ -60,12 +69,12 @@ def called_name(call: ast.Call) -> str:
 
 
 def imported_names(module: Module, node: Importing) -> list[str]:
-    """Every dotted name that a node imports; ``from a import b`` gives both ``a`` and ``a.b``."""
+    """Every dotted name that a node may import; ``from a import b`` gives both ``a.b`` and ``a``."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom):
         origin = absolute_name(module, node)
-        return [origin, *(f"{origin}.{alias.name}" for alias in node.names)]
+        return [*(f"{origin}.{alias.name}" for alias in node.names), origin]
     if called_name(node) in {"import_module", "__import__"}:
         return [arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant)]
     return []
@@ -88,10 +97,22 @@ def imports_of(module: Module, modules: Modules) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     for node in importing_nodes(module.tree):
-        for name in imported_names(module, node):
-            if is_ours(name) and name != module.name and name in modules:
+        for name in needed_modules(imported_names(module, node), node, modules):
+            if name != module.name:
                 found.setdefault(name, node.lineno)
     return found
+
+
+def needed_modules(names: list[str], node: Importing, modules: Modules) -> list[str]:
+    """The modules of ours that an import needs something from.
+
+    ``from a import b`` with a module ``a.b`` needs that module and nothing from ``a``, whose own file Python
+    runs before any module in it in every case.
+    """
+    ours = [name for name in names if name in modules]
+    if isinstance(node, ast.ImportFrom) and len(ours) == len(node.names) + 1:
+        return ours[:-1]
+    return ours
 
 
 def room(name: str) -> str:
