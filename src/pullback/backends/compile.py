@@ -79,7 +79,9 @@ class Compiled:
 
     def __init__(self, function: Callable[..., Any], backend: str) -> None:
         if backend not in BACKENDS:
-            raise ArgumentError(f"there is no backend {backend!r}.{suggest(backend, BACKENDS)} Known are {', '.join(BACKENDS)}")
+            raise ArgumentError(
+                f"there is no backend {backend!r}.{suggest(backend, BACKENDS)} Known are {', '.join(BACKENDS)}"
+            )
         functools.update_wrapper(self, function)
         self.function = function
         self.backend = backend

@@ -15,9 +15,7 @@ _MODES = ("wb", "w")
 
 
 @contextlib.contextmanager
-def atomic_write(
-    path: str | os.PathLike[str], mode: str = "wb", encoding: str = "utf-8"
-) -> Iterator[IO[Any]]:
+def atomic_write(path: str | os.PathLike[str], mode: str = "wb", encoding: str = "utf-8") -> Iterator[IO[Any]]:
     """Open a file for writing that takes the place of `path` only when the block ends without an error.
 
     The bytes go to a hidden file in the same folder, are flushed to the disk, and then the hidden file is

@@ -62,8 +62,7 @@ uint32 = _dtype("uint32", np.uint32, "int")
 bool_ = _dtype("bool", np.bool_, "bool")
 
 DTYPES: dict[str, DType] = {
-    d.name: d
-    for d in (float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8, uint32, bool_)
+    d.name: d for d in (float64, float32, float16, bfloat16, int64, int32, int16, int8, uint8, uint32, bool_)
 }
 _BY_NUMPY = {d.numpy: d for d in DTYPES.values()}
 _KIND_ORDER = {"bool": 0, "int": 1, "float": 2}

@@ -33,7 +33,9 @@ def normalize_axis(axis: int, rank: int, what: str = "dim") -> int:
     """The axis counted from the front; negative ones count from the back."""
     limit = max(rank, 1)  # PyTorch lets a scalar be reduced along dim 0 and -1
     if not -limit <= axis < limit:
-        raise ShapeError(f"{what} {axis} does not exist: the tensor has {rank} dimensions, so {what} is from {-limit} to {limit - 1}")
+        raise ShapeError(
+            f"{what} {axis} does not exist: the tensor has {rank} dimensions, so {what} is from {-limit} to {limit - 1}"
+        )
     return axis % limit
 
 

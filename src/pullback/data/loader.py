@@ -6,31 +6,38 @@ from typing import Any
 
 import numpy as np
 
-from pullback.base.errors import ArgumentError, StateError
+from pullback.base.errors import ArgumentError, IndexOutOfRange, StateError
+from pullback.base.trees import tree_map
 from pullback.data.collate import default_collate
-from pullback.data.convert import fresh_tensor
+from pullback.data.convert import as_tensor, fresh_tensor
 from pullback.data.datasets import IterableDataset, whole_arrays
-from pullback.data.samplers import BatchSampler, RandomSampler, SequentialSampler, batched
+from pullback.data.samplers import BatchSampler, RandomSampler, SequentialSampler, batched, check_batch_size
+
+Collate = Callable[[Any], Any]
+_STATE = ("items", "batch_size", "position", "sampler")
 
 
 class DataLoader:
     """Batches of a data set.
 
-    Arguments are PyTorch's. `shuffle` takes the items in a random order, a new one each epoch, which `seed` decides
-    (or the seed of `generator`, or that of `pb.manual_seed`). `sampler` chooses the order itself, `batch_sampler` the
-    batches. A last batch that is not full is left out with `drop_last`. `batch_size=None` gives the items one by one.
-    `collate_fn` makes a batch of a list of items (see `default_collate`). Batches are made where they are asked
-    for: `num_workers` can only be 0, and `pin_memory` changes nothing, as there is no second memory.
+    Arguments are PyTorch's. `shuffle` takes the items in a random order, a new one each epoch, which `seed`
+    decides (or the seed of `generator`, or that of `pb.manual_seed` when the first epoch begins). `sampler` chooses
+    the order itself, `batch_sampler` the batches. With `drop_last` a last batch that is not full is left out.
+    `batch_size=None` gives the items one by one. `collate_fn` makes a batch of a list of items (see
+    `default_collate`). Batches are made where they are asked for: `num_workers` can only be 0, and `pin_memory`
+    changes nothing, for there is no second memory.
 
-    A TensorDataset, or a subset of one, is never taken apart into items: every batch is one gather from each array.
+    A TensorDataset, or a subset of one, is never taken apart into items: a batch is one gather from each array.
 
     **Position.** `state_dict()`, called at any moment, also in the middle of an epoch, holds the seed, the epoch
-    and the number of batches handed out. A new loader that loads it goes on with the very next batch. (With a
-    sampler of your own this holds when it gives the same order again, or has `state_dict` and `load_state_dict`.)
+    and the number of batches handed out. A new loader that loads it goes on with the very next batch; where that
+    was the epoch's last, the rest of the epoch is empty and the next one follows. (With a sampler of your own
+    this holds when it has `state_dict` and `load_state_dict`, or gives the same order every time.)
 
     Raises ArgumentError for arguments that exclude each other.
 
     >>> import pullback as pb
+    >>> from pullback.data import TensorDataset
     >>> points = TensorDataset(pb.tensor([1.0, 2.0, 3.0]), pb.tensor([0, 1, 0]))
     >>> for x, y in DataLoader(points, batch_size=2):
     ...     print(x.tolist(), y.tolist())
@@ -46,9 +53,9 @@ class DataLoader:
         batch_size: int | None = 1,
         shuffle: bool | None = None,
         sampler: Iterable[int] | None = None,
-        batch_sampler: Iterable[list[int]] | None = None,
+        batch_sampler: Iterable[Any] | None = None,
         num_workers: int = 0,
-        collate_fn: Callable[[list[Any]], Any] | None = None,
+        collate_fn: Collate | None = None,
         pin_memory: bool = False,
         drop_last: bool = False,
         *,
@@ -56,28 +63,137 @@ class DataLoader:
         seed: int | None = None,
     ) -> None:
         if num_workers != 0:
-            raise ArgumentError(f"num_workers must be 0: batches are made in the calling process; got {num_workers}")
-        self.dataset, self.batch_size, self.drop_last = dataset, batch_size, drop_last
-        self.collate_fn, self.pin_memory, self.num_workers = collate_fn, pin_memory, num_workers
-        self.sampler: Any = None
-        self.batch_sampler: Any = None
-        if isinstance(dataset, IterableDataset):
-            _refuse_order(shuffle, sampler, batch_sampler)
-        elif batch_sampler is not None:
-            _refuse_batches(batch_size, shuffle, sampler, drop_last)
-            self.batch_size, self.batch_sampler = None, batch_sampler
-            self.sampler = getattr(batch_sampler, "sampler", None)
-        else:
-            self.sampler = _choose_sampler(dataset, shuffle, sampler, generator, seed)
-        if batch_size is not None and batch_sampler is None:
-            # Also checks batch_size for an IterableDataset, whose items it is never asked for.
-            self.batch_sampler = BatchSampler(self.sampler if self.sampler is not None else (), batch_size, drop_last)
-        elif batch_size is None and drop_last:
-            raise ArgumentError("drop_last needs batches; with batch_size=None there are none")
-        self._running: _Epoch | None = None
-        self._resume: Mapping[str, Any] | None = None
-        self._epochs = 0
+            raise ArgumentError(f"num_workers must be 0: batches are made where they are used; got {num_workers}")
+        _check_combination(dataset, batch_size, bool(shuffle), sampler, batch_sampler, drop_last)
+        self.dataset, self.drop_last, self.collate_fn = dataset, drop_last, collate_fn
+        self.num_workers, self.pin_memory = num_workers, pin_memory
+        self.batch_size = None if batch_sampler is not None else batch_size
+        self.sampler: Any = getattr(batch_sampler, "sampler", None) if sampler is None else sampler
+        if self.sampler is None and batch_sampler is None and not isinstance(dataset, IterableDataset):
+            shuffled = RandomSampler(dataset, generator=generator, seed=seed)
+            self.sampler = shuffled if shuffle else SequentialSampler(dataset)
+        self.batch_sampler: Any = batch_sampler
+        if batch_sampler is None and batch_size is not None and self.sampler is not None:
+            self.batch_sampler = BatchSampler(self.sampler, batch_size, drop_last)
+        self._epoch: _Epoch | None = None
+        self._skip = 0
 
     def __len__(self) -> int:
-        """The number of batches of an epoch."""
-        ...
+        """The number of batches of an epoch; TypeError when the data set or the sampler has no length."""
+        if self.batch_sampler is not None:
+            return len(self.batch_sampler)
+        if self.batch_size is None:
+            return len(self.dataset if self.sampler is None else self.sampler)
+        return count_batches(len(self.dataset), self.batch_size, self.drop_last)
+
+    def __iter__(self) -> Iterator[Any]:
+        skip, self._skip = self._skip, 0
+        self._epoch = _Epoch(self._batches(skip), skip, self._sampler_state)
+        return self._epoch
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position: the number of batches handed out in this epoch, and the sampler's state as it began.
+
+        All values are plain and go to JSON (with a sampler of your own, if its state does).
+        """
+        items = None if isinstance(self.dataset, IterableDataset) else len(self.dataset)
+        if self._epoch is None or self._epoch.finished:
+            position, sampler = self._skip, self._sampler_state()
+        else:
+            position, sampler = self._epoch.position, self._epoch.sampler_state
+        return {"items": items, "batch_size": self.batch_size, "position": position, "sampler": sampler}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Make the next epoch begin at the position that `state_dict` named.
+
+        Raises StateError when the state is another loader's: of other keys, number of items or batch size.
+        """
+        here = self.state_dict()
+        if set(state) != set(here):
+            came = ", ".join(map(str, state)) or "nothing"
+            raise StateError(f"the state of a DataLoader has {', '.join(here)}; got {came}")
+        for key in ("items", "batch_size"):
+            if state[key] != here[key]:
+                raise StateError(f"{key} was {state[key]} when the position was saved and is {here[key]} here")
+        stateful = self._stateful_sampler()
+        if (stateful is None) != (state["sampler"] is None):
+            raise StateError("the position was saved with another kind of sampler, or with another shuffle=")
+        if stateful is not None:
+            stateful.load_state_dict(state["sampler"])
+        self._epoch, self._skip = None, int(state["position"])
+
+    def _stateful_sampler(self) -> Any:
+        """The sampler whose state decides the order, None when there is none."""
+        candidates = (self.sampler, self.batch_sampler)
+        return next((each for each in candidates if hasattr(each, "load_state_dict")), None)
+
+    def _sampler_state(self) -> Any:
+        stateful = self._stateful_sampler()
+        return None if stateful is None else stateful.state_dict()
+
+    def _batches(self, skip: int) -> Iterator[Any]:
+        """The batches of one epoch from number `skip` on; those before are not made where that can be avoided."""
+        if isinstance(self.dataset, IterableDataset):
+            items = iter(self.dataset)
+            if self.batch_size is None:
+                return map(self.collate_fn or _convert, itertools.islice(items, skip, None))
+            batches = batched(items, self.batch_size, self.drop_last)
+            return map(self.collate_fn or default_collate, itertools.islice(batches, skip, None))
+        chosen = iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
+        return map(self._maker(), itertools.islice(chosen, skip, None))
+
+    def _maker(self) -> Callable[[Any], Any]:
+        """What makes a batch of the numbers of its items, or an item of its number."""
+        dataset, whole = self.dataset, whole_arrays(self.dataset)
+        if self.batch_sampler is None:
+            convert = self.collate_fn or _convert
+            return lambda index: convert(dataset[index])
+        if whole is not None and self.collate_fn is None:
+            return lambda batch: _gather(*whole, batch)
+        collate = self.collate_fn or default_collate
+        return lambda batch: collate([dataset[index] for index in batch])
+
+
+class _Epoch(Iterator[Any]):
+    """One pass over the batches that knows how many it has handed out."""
+
+    def __init__(self, batches: Iterator[Any], position: int, sampler_state: Any) -> None:
+        self._batches = batches
+        self.position = position
+        self.sampler_state = sampler_state
+        self.finished = False
+
+    def __next__(self) -> Any:
+        try:
+            batch = next(self._batches)
+        except StopIteration:
+            self.finished = True
+            raise
+        self.position += 1
+        return batch
+
+
+def _gather(arrays: tuple[Array, ...], rows: Array | None, batch: Any) -> list[Any]:
+    """A batch of whole arrays: the items at these numbers, which are rows of the arrays."""
+    index = np.asarray(batch, dtype=np.int64)
+    try:
+        chosen = index if rows is None else rows[index]
+        return [fresh_tensor(array[chosen]) for array in arrays]
+    except IndexError:
+        length = len(arrays[0]) if rows is None else len(rows)
+        wrong = index[(index < -length) | (index >= length)][0]
+        raise IndexOutOfRange(f"the sampler chose item {wrong}, but the data set has {length} items") from None
+
+
+def _convert(item: Any) -> Any:
+    """An item whose arrays are tensors."""
+    return tree_map(lambda leaf: as_tensor(leaf) if isinstance(leaf, np.ndarray) else leaf, item)
+
+
+def _check_combination(
+    dataset: Any, batch_size: int | None, shuffle: bool, sampler: Any, batch_sampler: Any, drop_last: bool
+) -> None:
+    """Raise ArgumentError for arguments that exclude each other, or a batch size that is none."""
+    if batch_size is not None:
+        check_batch_size(batch_size)
+    orders = [name for name, given in _ORDERS.items() if locals()[name]]

@@ -44,7 +44,9 @@ class _Point:
             raise ArgumentError(f"argnums {argnums} must name arguments; the function was called with {len(args)}")
         flat = [flatten(args[i]) for i in self.argnums]
         self.structures: list[Structure] = [structure for _, structure in flat]
-        self.variables = [[_independent(x, i) for x in leaves] for i, (leaves, _) in zip(self.argnums, flat, strict=True)]
+        self.variables = [
+            [_independent(x, i) for x in leaves] for i, (leaves, _) in zip(self.argnums, flat, strict=True)
+        ]
         self.args = list(args)
         for i, structure, leaves in zip(self.argnums, self.structures, self.variables, strict=True):
             self.args[i] = unflatten(structure, leaves)
@@ -73,7 +75,9 @@ def _finished(tensors: Sequence[Tensor], differentiable: bool) -> list[Tensor]:
 def _scalar(y: Any) -> Tensor:
     if not isinstance(y, Tensor) or size_of(y.shape) != 1:
         got = f"shape {y.shape}" if isinstance(y, Tensor) else type(y).__name__
-        raise ShapeError(f"grad differentiates functions that give one number; this one gave {got}: use jacobian or vjp")
+        raise ShapeError(
+            f"grad differentiates functions that give one number; this one gave {got}: use jacobian or vjp"
+        )
     return y
 
 
@@ -233,7 +237,9 @@ def _rows(y: Tensor, variables: Sequence[Value]) -> list[Tensor]:
     rows = [_pull([y.value], [_basis_row(y.value, i)], variables) for i in range(count)]
     columns = [[row[k] for row in rows] for k in range(len(variables))]
     return [
-        stack(column).reshape(*y.shape, *x.shape) if column else Tensor(full(value=0, shape=(*y.shape, *x.shape), dtype=x.dtype))
+        stack(column).reshape(*y.shape, *x.shape)
+        if column
+        else Tensor(full(value=0, shape=(*y.shape, *x.shape), dtype=x.dtype))
         for column, x in zip(columns, variables, strict=True)
     ]
 

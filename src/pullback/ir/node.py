@@ -205,9 +205,7 @@ def _as_values(inputs: Sequence[Operand]) -> tuple[Value, ...]:
         return tuple(inputs)  # type: ignore[arg-type]  # just checked
     like = next(x for x in inputs if isinstance(x, Value))
     full = OPS["full"]
-    return tuple(
-        x if isinstance(x, Value) else full(value=x, shape=like.shape, dtype=like.dtype) for x in inputs
-    )
+    return tuple(x if isinstance(x, Value) else full(value=x, shape=like.shape, dtype=like.dtype) for x in inputs)
 
 
 def bind(op: Op, inputs: tuple[Value, ...], params: dict[str, Any]) -> tuple[Value, ...]:
@@ -216,7 +214,7 @@ def bind(op: Op, inputs: tuple[Value, ...], params: dict[str, Any]) -> tuple[Val
     if recorder is not None:
         inputs = tuple([x if x.scope is recorder else recorder.admit(x) for x in inputs])
     types = op.infer([x.type for x in inputs], params)
-    tracked = mode.grad and op.gradient is not None and any([x.requires_grad for x in inputs])
+    tracked = mode.grad and op.gradient is not None and any(x.requires_grad for x in inputs)
     if recorder is None:
         outputs = [Value(t, a) for t, a in zip(types, op.run(_arrays(inputs), params), strict=True)]
     else:

@@ -62,7 +62,9 @@ class Recorder:
         """The value from outside as this program knows it."""
         if value not in self._admitted:
             if value.data is None:
-                raise TraceError(f"a tensor made inside a compiled function{made_at(value)} was kept and used in another; return it instead")
+                raise TraceError(
+                    f"a tensor made inside a compiled function{made_at(value)} was kept and used in another; return it instead"
+                )
             self._admitted[value] = OPS["constant"](array=value.data)
         return self._admitted[value]
 
@@ -150,8 +152,8 @@ def program_text(program: Program) -> str:
         names[value] = f"%{len(names) - 1}"
     lines = [f"inputs {', '.join(f'{names[v]}: {v.type}' for v in program.inputs)}"]
     for node in program.nodes:
-        for value in node.outputs:
-            names.setdefault(value, f"%{len(names) - 1}")
+        for output in node.outputs:
+            names.setdefault(output, f"%{len(names) - 1}")
         left = ", ".join(names[v] for v in node.outputs)
         right = ", ".join([*(names[x] for x in node.inputs), *(f"{k}={v}" for k, v in node.params.items())])
         types = ", ".join(map(str, node.types))

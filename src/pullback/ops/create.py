@@ -57,7 +57,12 @@ def random_bits(state: Array, *, shape: Shape) -> Array:
     return np.stack([c0, c1, c2, c3], axis=1).astype(np.uint32).reshape(-1)[:size].reshape(shape)
 
 
-@op(lambda x, *, dtype: x.with_dtype(dtype), (lambda g, y, x, dtype: cast(g, dtype=x.dtype),), "y = x as dtype", ("gx = g as x's dtype",))
+@op(
+    lambda x, *, dtype: x.with_dtype(dtype),
+    (lambda g, y, x, dtype: cast(g, dtype=x.dtype),),
+    "y = x as dtype",
+    ("gx = g as x's dtype",),
+)
 def cast(x: Array, *, dtype: Any) -> Array:
     """The same numbers in another dtype; halves round to even, floats are cut towards 0 to integers."""
     return x.astype(dtype)

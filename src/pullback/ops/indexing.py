@@ -30,7 +30,9 @@ def gather(x: Array, index: Array, *, axis: int) -> Array:
 def _scatter_rule(x: Type, index: Type, updates: Type, *, axis: int) -> Type:
     wanted = _gather_rule(x, index, axis=axis)
     if updates.shape != wanted.shape:
-        raise ShapeError(f"updates must have the shape {wanted.shape} of what {index} names along axis {axis} of {x}; got {updates}")
+        raise ShapeError(
+            f"updates must have the shape {wanted.shape} of what {index} names along axis {axis} of {x}; got {updates}"
+        )
     if updates.dtype is not x.dtype:
         raise DTypeError(f"updates need the dtype of {x}; got {updates}")
     require_kind("scatter", x, "float int bool")
@@ -39,18 +41,14 @@ def _scatter_rule(x: Type, index: Type, updates: Type, *, axis: int) -> Type:
 
 @op(
     _scatter_rule,
-    (
-        lambda g, y, x, index, updates, axis: g,
-        None,
-        lambda g, y, x, index, updates, axis: gather(g, index, axis=axis),
-    ),
+    (lambda g, y, x, index, updates, axis: g, None, lambda g, y, x, index, updates, axis: gather(g, index, axis=axis)),
     "y = x; y[index] += updates",
     ("gx = g", "", "gupdates = g[index]"),
 )
 def scatter_add(x: Array, index: Array, updates: Array, *, axis: int) -> Array:
     """x with updates added at the entries that the index names; entries named twice receive both, in order."""
     y = x.copy()
-    np.add.at(y, (slice(None),) * axis + (index,), updates)
+    np.add.at(y, (slice(None),) * axis + (index,), updates)  # type: ignore[arg-type]  # the stub knows no slices
     return y
 
 

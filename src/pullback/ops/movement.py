@@ -20,7 +20,13 @@ def _reshape_rule(x: Type, *, shape: Shape) -> Type:
     return x.with_shape(shape)
 
 
-@op(_reshape_rule, (lambda g, y, x, shape: reshape(g, shape=x.shape),), "y = x in another shape", ("gx = g in x's shape",), flops=0)
+@op(
+    _reshape_rule,
+    (lambda g, y, x, shape: reshape(g, shape=x.shape),),
+    "y = x in another shape",
+    ("gx = g in x's shape",),
+    flops=0,
+)
 def reshape(x: Array, *, shape: Shape) -> Array:
     """The same numbers in the same order, in another shape."""
     return np.reshape(x, shape)
@@ -36,7 +42,13 @@ def _inverse(axes: Sizes) -> Sizes:
     return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
 
-@op(_permute_rule, (lambda g, y, x, axes: permute(g, axes=_inverse(axes)),), "y = x with axes in another order", ("gx = g with axes put back",), flops=0)
+@op(
+    _permute_rule,
+    (lambda g, y, x, axes: permute(g, axes=_inverse(axes)),),
+    "y = x with axes in another order",
+    ("gx = g with axes put back",),
+    flops=0,
+)
 def permute(x: Array, *, axes: Sizes) -> Array:
     """The axes in another order."""
     return np.transpose(x, axes)
@@ -124,7 +136,13 @@ def _concat_gradient(
     ]
 
 
-@op(_concat_rule, _concat_gradient, "y = x₁, x₂, … one after the other", ("gxᵢ = the part of g where xᵢ stands",), flops=0)
+@op(
+    _concat_rule,
+    _concat_gradient,
+    "y = x₁, x₂, … one after the other",
+    ("gxᵢ = the part of g where xᵢ stands",),
+    flops=0,
+)
 def concat(*xs: Array, axis: int) -> Array:
     """Several arrays one after the other along an axis."""
     return np.concatenate(xs, axis)

@@ -27,7 +27,13 @@ def _sum_to(g: Value, shape: Shape) -> Value:
     return reshape(sum_(g, axes=repeated, keepdims=False), shape=shape)
 
 
-@op(_broadcast_rule, (lambda g, y, x, shape: _sum_to(g, x.shape),), "y = x repeated", ("gx = g summed over the repeats",), flops=0)
+@op(
+    _broadcast_rule,
+    (lambda g, y, x, shape: _sum_to(g, x.shape),),
+    "y = x repeated",
+    ("gx = g summed over the repeats",),
+    flops=0,
+)
 def broadcast(x: Array, *, shape: Shape) -> Array:
     """x repeated along new leading axes and axes of size 1."""
     return np.broadcast_to(x, shape)
@@ -74,13 +80,25 @@ def _extreme_gradient(g: Value, y: Value, x: Value, axes: Sizes, keepdims: bool)
     return _restore(g / total, x, axes) * hits
 
 
-@op(_extreme_rule, (_extreme_gradient,), "y = max x", ("gx = g shared equally by the largest",), flops=lambda x, **params: x.size)
+@op(
+    _extreme_rule,
+    (_extreme_gradient,),
+    "y = max x",
+    ("gx = g shared equally by the largest",),
+    flops=lambda x, **params: x.size,
+)
 def amax(x: Array, *, axes: Sizes, keepdims: bool) -> Array:
     """The largest over some axes; NaN where one is among them."""
     return np.max(x, axis=axes, keepdims=keepdims)
 
 
-@op(_extreme_rule, (_extreme_gradient,), "y = min x", ("gx = g shared equally by the smallest",), flops=lambda x, **params: x.size)
+@op(
+    _extreme_rule,
+    (_extreme_gradient,),
+    "y = min x",
+    ("gx = g shared equally by the smallest",),
+    flops=lambda x, **params: x.size,
+)
 def amin(x: Array, *, axes: Sizes, keepdims: bool) -> Array:
     """The smallest over some axes; NaN where one is among them."""
     return np.min(x, axis=axes, keepdims=keepdims)

@@ -45,4 +45,7 @@ def _again(node: Node, inputs: list[Value]) -> tuple[Value, ...]:
 
 
 def _frozen(params: dict[str, Any]) -> Hashable:
-    return tuple((k, id(v) if isinstance(v, np.ndarray) else (type(v), repr(v) if isinstance(v, float) else v)) for k, v in params.items())
+    return tuple(
+        (k, id(v) if isinstance(v, np.ndarray) else (type(v), repr(v) if isinstance(v, float) else v))
+        for k, v in params.items()
+    )

@@ -6,10 +6,7 @@ from pullback.ir.program import Program, check_program
 from pullback.passes.dead_code import drop_dead_code
 from pullback.passes.dedupe import dedupe
 
-PASSES: dict[str, Callable[[Program], Program]] = {
-    "dedupe": dedupe,
-    "drop_dead_code": drop_dead_code,
-}
+PASSES: dict[str, Callable[[Program], Program]] = {"dedupe": dedupe, "drop_dead_code": drop_dead_code}
 
 
 def run_passes(program: Program) -> Program:

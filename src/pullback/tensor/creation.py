@@ -12,7 +12,8 @@ from pullback.base.settings import get_default_dtype
 from pullback.base.shapes import as_shape
 from pullback.ir.node import Value
 from pullback.ir.types import Type
-from pullback.ops import cast, full as full_op, iota
+from pullback.ops import cast, iota
+from pullback.ops import full as full_op
 from pullback.tensor.promotion import wanted_dtype
 from pullback.tensor.tensor import Tensor, as_leaf
 
@@ -89,7 +90,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     Source: torch.as_tensor.
     """
     if isinstance(data, Tensor):
-        return data if dtype is None or data.dtype is as_dtype(dtype) else data.to(dtype)  # type: ignore[no-any-return]
+        return data if dtype is None or data.dtype is as_dtype(dtype) else data.to(dtype)
     return tensor(data, dtype=dtype, device=device)
 
 
@@ -109,7 +110,9 @@ def check_device(device: Any) -> None:
         raise ArgumentError(f"Pullback runs on the CPU; device {str(device)!r} does not exist here. Write device='cpu'")
 
 
-def full(size: Sequence[int], fill_value: float, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def full(
+    size: Sequence[int], fill_value: float, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor with one number in every place.
 
     >>> import pullback as pb
@@ -185,7 +188,15 @@ def full_like(input: Tensor, fill_value: float, *, dtype: Any = None, requires_g
 empty_like = zeros_like
 
 
-def arange(start: float, end: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def arange(
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """start, start + step, … up to but without end; int64 unless one of them is a float.
 
     Raises ArgumentError when step is 0 or leads away from end.
@@ -199,7 +210,9 @@ def arange(start: float, end: float | None = None, step: float = 1, *, dtype: An
     check_device(device)
     first, last = (0, start) if end is None else (start, end)
     if step == 0 or (last - first) * step < 0:
-        raise ArgumentError(f"arange({first}, {last}, {step}) never ends: step must be nonzero and lead from start to end")
+        raise ArgumentError(
+            f"arange({first}, {last}, {step}) never ends: step must be nonzero and lead from start to end"
+        )
     whole = all(isinstance(n, int) for n in (first, last, step))
     found = wanted_dtype(dtype, int64 if whole else get_default_dtype())
     if whole and (first, step) == (0, 1):
@@ -212,7 +225,9 @@ def _cast(value: Value, dtype: DType) -> Value:
     return value if value.dtype is dtype else cast(value, dtype=dtype)
 
 
-def linspace(start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def linspace(
+    start: float, end: float, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """`steps` numbers from start to end, both included, equally far apart.
 
     Source: torch.linspace.

@@ -15,8 +15,8 @@ from pullback.tensor.creation import tensor
 from pullback.tensor.pointwise import where
 from pullback.tensor.promotion import convert, expand
 from pullback.tensor.reduction import linear_index
-from pullback.tensor.shaping import flatten, permute, reshape, unsqueeze
 from pullback.tensor.shaping import cut as cut_box
+from pullback.tensor.shaping import flatten, permute, reshape, unsqueeze
 from pullback.tensor.tensor import Tensor, from_array
 
 Key = Any
@@ -50,7 +50,11 @@ def _expanded(input: Tensor, key: Key) -> list[Any]:
 
 
 def _as_item(item: Any) -> Any:
-    if item is None or isinstance(item, (slice, EllipsisType)) or (isinstance(item, int) and not isinstance(item, bool)):
+    if (
+        item is None
+        or isinstance(item, (slice, EllipsisType))
+        or (isinstance(item, int) and not isinstance(item, bool))
+    ):
         return item
     if isinstance(item, np.integer):
         return int(item)
@@ -106,7 +110,9 @@ def _check_place(place: int, size: int, axis: int) -> int:
 def _bounds(item: slice, size: int) -> tuple[int, int, int]:
     if item.step is not None and int(item.step) < 1:
         raise IndexOutOfRange(f"a slice steps forward; got step {item.step}: use flip(dim)")
-    start, stop, step = slice(*(None if n is None else int(n) for n in (item.start, item.stop, item.step))).indices(size)
+    start, stop, step = slice(*(None if n is None else int(n) for n in (item.start, item.stop, item.step))).indices(
+        size
+    )
     return start, max(start, stop), step
 
 
@@ -270,7 +276,8 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     if input._value.data is not None and input._value.data.size:
         low, high = input._value.data.min(), input._value.data.max()
         if low < 0 or high >= count:
-            raise IndexOutOfRange(f"one_hot into {count} classes needs integers from 0 to {count - 1}; got {low} to {high}")
+            raise IndexOutOfRange(
+                f"one_hot into {count} classes needs integers from 0 to {count - 1}; got {low} to {high}"
+            )
     classes = Tensor(ops.iota(size=count, dtype=int64))
     return (unsqueeze(input, -1) == classes).to(int64)
-

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from pullback import ops
-from pullback.base.errors import DTypeError
 from pullback.base.dtypes import kind_order
+from pullback.base.errors import DTypeError
 from pullback.tensor import indexing, pointwise
 from pullback.tensor.creation import tensor
 from pullback.tensor.promotion import convert, expand

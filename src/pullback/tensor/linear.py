@@ -30,7 +30,9 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     if not input.ndim or not other.ndim:
         raise ShapeError(f"matmul needs vectors or matrices; got shapes {input.shape} and {other.shape}")
     if input.dtype is not other.dtype:
-        raise DTypeError(f"matmul needs equal dtypes; got {input.dtype.name} and {other.dtype.name}: cast one with .to()")
+        raise DTypeError(
+            f"matmul needs equal dtypes; got {input.dtype.name} and {other.dtype.name}: cast one with .to()"
+        )
     x = unsqueeze(input, 0) if input.ndim == 1 else input
     y = unsqueeze(other, 1) if other.ndim == 1 else other
     if x.shape[-1] != y.shape[-2]:

@@ -170,11 +170,6 @@ for _method in (
     to, clone, cpu, contiguous, size, numel, dim, element_size, is_floating_point, type_as, new_zeros, allclose, equal,
 ):  # fmt: skip
     setattr(Tensor, _method.__name__, _method)
-setattr(Tensor, "nelement", numel)  # noqa: B010
-setattr(Tensor, "ndimension", dim)  # noqa: B010
-setattr(Tensor, "T", property(lambda self: shaping.permute(self, *reversed(range(self.ndim)))))  # noqa: B010
-setattr(Tensor, "mT", property(lambda self: shaping.transpose(self, -1, -2)))  # noqa: B010
-setattr(Tensor, "device", property(lambda self: _CPU))  # noqa: B010
 
 
 class device:
@@ -201,3 +196,8 @@ class device:
 
 
 _CPU = device()
+setattr(Tensor, "nelement", numel)  # noqa: B010
+setattr(Tensor, "ndimension", dim)  # noqa: B010
+setattr(Tensor, "T", property(lambda self: shaping.permute(self, *reversed(range(self.ndim)))))  # noqa: B010
+setattr(Tensor, "mT", property(lambda self: shaping.transpose(self, -1, -2)))  # noqa: B010
+setattr(Tensor, "device", property(lambda self: _CPU))  # noqa: B010

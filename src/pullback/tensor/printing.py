@@ -18,10 +18,12 @@ def tensor_text(x: Tensor) -> str:
         extras.insert(0, f"size={data.shape}")
     if value.requires_grad:
         extras.append("requires_grad=True" if x.is_leaf or value.node is None else f"grad_fn=<{value.node.op.name}>")
-    return f"{type(x).__name__.lower() if type(x) is Tensor else type(x).__name__}({', '.join([_numbers(data), *extras])})"
+    return (
+        f"{type(x).__name__.lower() if type(x) is Tensor else type(x).__name__}({', '.join([_numbers(data), *extras])})"
+    )
 
 
-def _numbers(data: np.ndarray) -> str:  # type: ignore[type-arg]  # any dtype
+def _numbers(data: np.ndarray) -> str:
     known = data[np.isfinite(data)] if data.dtype.kind == "f" else data
     whole = bool(np.all((known == np.round(known)) & (np.abs(known) < 1e6)))
     with np.printoptions(precision=0 if whole else 4, floatmode="fixed", threshold=1000, edgeitems=3, linewidth=100):

@@ -14,7 +14,7 @@ from pullback.ops import broadcast, cast, full
 from pullback.tensor.tensor import Tensor, from_array
 
 Number = bool | int | float
-_NUMBERS = (bool, int, float, np.number, np.bool_)
+_SCALARS = (np.number, np.bool_)
 
 
 def _number_dtype(number: Any) -> DType:
@@ -32,7 +32,7 @@ def as_operand(x: Any) -> Any:
         return x
     if isinstance(x, np.ndarray):
         return from_array(x.copy())
-    if isinstance(x, _NUMBERS):
+    if isinstance(x, _SCALARS):
         return x.item()
     raise DTypeError(f"an operand must be a tensor or a number; got {type(x).__name__}")
 
@@ -52,7 +52,9 @@ def result_type(*operands: Any) -> DType:
     ranks: list[DType | None] = [None, None, None]
     for x in operands:
         level = 2 if not isinstance(x, Tensor) or x.is_number else (0 if x.ndim else 1)
-        dtype = x.dtype if isinstance(x, Tensor) and not x.is_number else _number_dtype(1.0 if isinstance(x, Tensor) else x)
+        dtype = (
+            x.dtype if isinstance(x, Tensor) and not x.is_number else _number_dtype(1.0 if isinstance(x, Tensor) else x)
+        )
         known = ranks[level]
         ranks[level] = dtype if known is None else promote(known, dtype)
     present = [dtype for dtype in ranks if dtype is not None]

@@ -53,7 +53,9 @@ class Generator:
         """Go on from a state that `get_state` gave."""
         found = np.asarray(state, np.int64)
         if found.shape != (3,):
-            raise ArgumentError(f"a generator's state is three integers (seed, stream, counter); got shape {found.shape}")
+            raise ArgumentError(
+                f"a generator's state is three integers (seed, stream, counter); got shape {found.shape}"
+            )
         self.state.refill(from_array(found).value)
 
     def draw(self, shape: Shape) -> Value:
@@ -147,7 +149,9 @@ def _float_dtype(dtype: Any) -> Any:
     return found
 
 
-def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def rand(
+    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Floats spread evenly over [0, 1).
 
     Source: torch.rand (other numbers for the same seed).
@@ -156,7 +160,9 @@ def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, devi
     return _made(uniform_bits(as_shape(size), _float_dtype(dtype), generator), requires_grad)
 
 
-def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def randn(
+    *size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """Normally distributed floats with mean 0 and standard deviation 1.
 
     Source: torch.randn (other numbers for the same seed).
@@ -181,7 +187,9 @@ def randn_like(input: Tensor, *, dtype: Any = None) -> Tensor:
     return randn(*input.shape, dtype=wanted_dtype(dtype, input.dtype))
 
 
-def normal(mean: Any, std: Any, size: Sequence[int] | None = None, *, generator: Generator | None = None, dtype: Any = None) -> Tensor:
+def normal(
+    mean: Any, std: Any, size: Sequence[int] | None = None, *, generator: Generator | None = None, dtype: Any = None
+) -> Tensor:
     """Normally distributed floats with this mean and standard deviation (numbers or tensors).
 
     Source: torch.normal.
@@ -192,7 +200,15 @@ def normal(mean: Any, std: Any, size: Sequence[int] | None = None, *, generator:
     return Tensor(normal_bits(shape, found, generator)) * std + mean
 
 
-def randint(low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None, device: Any = None) -> Tensor:
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+) -> Tensor:
     """Integers from low up to but without high, all equally likely (to one part in 2⁵³ / (high − low)).
 
     Source: torch.randint.
@@ -225,7 +241,9 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     return (drawn < (input if p is None else p)).to(input.dtype)  # type: ignore[no-any-return]
 
 
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
     """Places drawn with probabilities in proportion to the weights (n,) or (rows, n).
 
     Raises ArgumentError when more are asked for, without replacement, than have a weight.
@@ -242,4 +260,3 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     edges = weights.cumsum(-1)
     drawn = Tensor(uniform_bits((*input.shape[:-1], num_samples), float64, generator)) * edges[..., -1:]
     return (edges.unsqueeze(-2) <= drawn.unsqueeze(-1)).sum(-1)  # type: ignore[no-any-return]
-

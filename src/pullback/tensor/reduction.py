@@ -10,7 +10,22 @@ from pullback.base.errors import DTypeError, ShapeError
 from pullback.base.shapes import normalize_axes, normalize_axis, size_of, with_ones, without_axes
 from pullback.ir.node import Op, Value
 from pullback.tensor.pointwise import abs as absolute
-from pullback.tensor.pointwise import cast_to, div, eq, exp, isinf, log, maximum, minimum, mul, ne, power, sqrt, sub, where
+from pullback.tensor.pointwise import (
+    cast_to,
+    div,
+    eq,
+    exp,
+    isinf,
+    log,
+    maximum,
+    minimum,
+    mul,
+    ne,
+    power,
+    sqrt,
+    sub,
+    where,
+)
 from pullback.tensor.promotion import convert
 from pullback.tensor.tensor import Tensor
 
@@ -58,7 +73,9 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any =
     return div(sum(found, dim, keepdim), count)
 
 
-def var(input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: int = 1) -> Tensor:
+def var(
+    input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: int = 1
+) -> Tensor:
     """The mean squared distance from the mean, divided by n − correction.
 
     Source: torch.var.
@@ -74,7 +91,9 @@ def max_number(a: int, b: int) -> int:
     return a if a > b else b
 
 
-def std(input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: int = 1) -> Tensor:
+def std(
+    input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: int = 1
+) -> Tensor:
     """The square root of the variance.
 
     Source: torch.std.
@@ -194,7 +213,9 @@ def linear_index(x: Value, axis: int, index: Tensor) -> Value:
             place = ops.where(ops.lt(named, ops.full(value=0, shape=index.shape, dtype=int64)), named + size, named)
         else:
             shape = tuple(n if i == a else 1 for i, n in enumerate(index.shape))
-            place = ops.broadcast(ops.reshape(ops.iota(size=index.shape[a], dtype=int64), shape=shape), shape=index.shape)
+            place = ops.broadcast(
+                ops.reshape(ops.iota(size=index.shape[a], dtype=int64), shape=shape), shape=index.shape
+            )
         total = total + place * stride
         stride *= x.shape[a]
     return total
@@ -202,7 +223,11 @@ def linear_index(x: Value, axis: int, index: Tensor) -> Value:
 
 def _along(input: Tensor, place: Tensor, dim: int, keepdim: bool) -> Tensor:
     picked = gather(input, dim, place)
-    return picked if keepdim else Tensor(ops.reshape(picked.value, shape=without_axes(picked.shape, (normalize_axis(dim, input.ndim),))))
+    return (
+        picked
+        if keepdim
+        else Tensor(ops.reshape(picked.value, shape=without_axes(picked.shape, (normalize_axis(dim, input.ndim),))))
+    )
 
 
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:

@@ -8,7 +8,8 @@ from pullback.base.dtypes import int64
 from pullback.base.errors import ArgumentError, ShapeError
 from pullback.base.shapes import as_shape, infer_size, normalize_axes, normalize_axis, size_of
 from pullback.ir.node import Value
-from pullback.tensor.promotion import convert, expand as expand_value, result_type
+from pullback.tensor.promotion import convert, result_type
+from pullback.tensor.promotion import expand as expand_value
 from pullback.tensor.tensor import Tensor
 
 
@@ -332,7 +333,9 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
 
     Source: torch.diagonal.
     """
-    last = movedim(movedim(input, dim1, -1), dim2 - (normalize_axis(dim1, input.ndim) < normalize_axis(dim2, input.ndim)), -1)
+    last = movedim(
+        movedim(input, dim1, -1), dim2 - (normalize_axis(dim1, input.ndim) < normalize_axis(dim2, input.ndim)), -1
+    )
     n, m = last.shape[-2:]
     first_row, first_column = max(-offset, 0), max(offset, 0)
     length = max(min(n - first_row, m - first_column), 0)
