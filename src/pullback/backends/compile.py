@@ -10,12 +10,12 @@ import numpy as np
 
 from pullback.backends import reference
 from pullback.base.dtypes import Array, float64
-from pullback.base.errors import ArgumentError, TraceError, suggest
+from pullback.base.errors import ArgumentError, suggest
 from pullback.base.settings import get_default_dtype
 from pullback.base.trees import flatten, unflatten
 from pullback.grad.checkpoint import recompute
 from pullback.ir.mode import mode
-from pullback.ir.node import Node, Value
+from pullback.ir.node import Node, Value, leaked
 from pullback.ir.origin import capture
 from pullback.ir.program import Program
 from pullback.ir.types import Type
@@ -67,7 +67,7 @@ class Entry:
 def _numbers_of(x: Tensor) -> Array:
     data = x._value.data
     if data is None:
-        raise TraceError("a tensor made inside a compiled function was kept and used outside; return it instead")
+        raise leaked(x._value)
     return np.ascontiguousarray(data) if data.ndim else data
 
 
@@ -116,7 +116,8 @@ class Compiled:
         return self if instance is None else functools.partial(self, instance)
 
     def __repr__(self) -> str:
-        return f"<compiled {getattr(self.function, '__qualname__', self.function)} on {self.backend}, traced {self.traces} times>"
+        name = getattr(self.function, "__qualname__", self.function)
+        return f"<compiled {name} on {self.backend}, traced {self.traces} times>"
 
 
 def _as_dynamic(leaf: Any) -> Tensor | None:

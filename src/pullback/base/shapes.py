@@ -73,7 +73,8 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
             if n != 1 and result[i] not in (1, n):
                 listed = " and ".join(str(s) for s in shapes)
                 raise ShapeError(
-                    f"shapes {listed} do not broadcast: along axis {i - rank} sizes {result[i]} and {n} differ and neither is 1"
+                    f"shapes {listed} do not broadcast: along axis {i - rank} sizes {result[i]} and {n} differ, "
+                    "and neither is 1"
                 )
             if n != 1:
                 result[i] = n

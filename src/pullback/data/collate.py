@@ -14,12 +14,12 @@ from pullback.tensor.tensor import Tensor
 def default_collate(batch: Sequence[Any]) -> Any:
     """The items of a batch put together, element by element, each with a new first axis.
 
-    Tensors and arrays of one shape are stacked; Python's ints become int64, floats float64, bools bool; text and
-    bytes stay a list; dicts, tuples and lists are put together entry by entry (tuples give lists, named tuples
-    stay what they are).
+    Tensors and arrays of one shape are stacked; Python's ints become int64, floats float64, bools bool; text
+    and bytes stay a list; dicts, tuples and lists are put together entry by entry (tuples give lists, named
+    tuples stay what they are).
 
-    Raises DataError for an empty batch and for items that differ in shape, length or keys, DTypeError for items
-    that are none of these.
+    Raises DataError for an empty batch and for items that differ in shape, length or keys, DTypeError for
+    items that are none of these.
 
     >>> default_collate([(0.5, "a"), (1.5, "b")])
     [tensor([0.5000, 1.5000], dtype=pullback.float64), ['a', 'b']]

@@ -55,7 +55,8 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
     Arrays are held, not copied; a DataLoader gathers whole batches from them at once.
 
-    Raises ArgumentError for no tensors, ShapeError for unequal lengths, DTypeError for arrays of text or objects.
+    Raises ArgumentError for no tensors, ShapeError for unequal lengths, DTypeError for arrays of text or
+    objects.
 
     >>> import pullback as pb
     >>> points = TensorDataset(pb.tensor([[1.0, 2.0], [3.0, 4.0]]), pb.tensor([0, 1]))

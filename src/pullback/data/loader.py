@@ -1,4 +1,5 @@
-"""The DataLoader: batches of a data set, in an order that a seed decides, from a position that can be saved."""
+"""The DataLoader: batches of a data set, in an order that a seed decides, from a position that can be
+saved."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -6,33 +7,42 @@ from typing import Any
 
 import numpy as np
 
+from pullback.base.dtypes import Array
 from pullback.base.errors import ArgumentError, IndexOutOfRange, StateError
 from pullback.base.trees import tree_map
 from pullback.data.collate import default_collate
 from pullback.data.convert import as_tensor, fresh_tensor
 from pullback.data.datasets import IterableDataset, whole_arrays
-from pullback.data.samplers import BatchSampler, RandomSampler, SequentialSampler, batched, check_batch_size
+from pullback.data.samplers import (
+    BatchSampler,
+    RandomSampler,
+    SequentialSampler,
+    batched,
+    check_batch_size,
+    count_batches,
+)
 
 Collate = Callable[[Any], Any]
-_STATE = ("items", "batch_size", "position", "sampler")
 
 
 class DataLoader:
     """Batches of a data set.
 
     Arguments are PyTorch's. `shuffle` takes the items in a random order, a new one each epoch, which `seed`
-    decides (or the seed of `generator`, or that of `pb.manual_seed` when the first epoch begins). `sampler` chooses
-    the order itself, `batch_sampler` the batches. With `drop_last` a last batch that is not full is left out.
-    `batch_size=None` gives the items one by one. `collate_fn` makes a batch of a list of items (see
-    `default_collate`). Batches are made where they are asked for: `num_workers` can only be 0, and `pin_memory`
-    changes nothing, for there is no second memory.
+    decides (or the seed of `generator`, or that of `pb.manual_seed` when the first epoch begins). `sampler`
+    chooses the order itself, `batch_sampler` the batches. With `drop_last` a last batch that is not full is
+    left out. `batch_size=None` gives the items one by one. `collate_fn` makes a batch of a list of items (see
+    `default_collate`). Batches are made where they are asked for: `num_workers` can only be 0, and
+    `pin_memory` changes nothing, for there is no second memory.
 
-    A TensorDataset, or a subset of one, is never taken apart into items: a batch is one gather from each array.
+    A TensorDataset, or a subset of one, is never taken apart into items: a batch is one gather from each
+    array.
 
-    **Position.** `state_dict()`, called at any moment, also in the middle of an epoch, holds the seed, the epoch
-    and the number of batches handed out. A new loader that loads it goes on with the very next batch; where that
-    was the epoch's last, the rest of the epoch is empty and the next one follows. (With a sampler of your own
-    this holds when it has `state_dict` and `load_state_dict`, or gives the same order every time.)
+    **Position.** `state_dict()`, called at any moment, also in the middle of an epoch, holds the seed, the
+    epoch and the number of batches handed out. A new loader that loads it goes on with the very next batch;
+    where that was the epoch's last, the rest of the epoch is empty and the next one follows. (With a sampler
+    of your own this holds when it has `state_dict` and `load_state_dict`, or gives the same order every
+    time.)
 
     Raises ArgumentError for arguments that exclude each other.
 
@@ -70,8 +80,9 @@ class DataLoader:
         self.batch_size = None if batch_sampler is not None else batch_size
         self.sampler: Any = getattr(batch_sampler, "sampler", None) if sampler is None else sampler
         if self.sampler is None and batch_sampler is None and not isinstance(dataset, IterableDataset):
-            shuffled = RandomSampler(dataset, generator=generator, seed=seed)
-            self.sampler = shuffled if shuffle else SequentialSampler(dataset)
+            self.sampler = SequentialSampler(dataset)
+            if shuffle:
+                self.sampler = RandomSampler(dataset, generator=generator, seed=seed)
         self.batch_sampler: Any = batch_sampler
         if batch_sampler is None and batch_size is not None and self.sampler is not None:
             self.batch_sampler = BatchSampler(self.sampler, batch_size, drop_last)
@@ -88,7 +99,8 @@ class DataLoader:
 
     def __iter__(self) -> Iterator[Any]:
         skip, self._skip = self._skip, 0
-        self._epoch = _Epoch(self._batches(skip), skip, self._sampler_state)
+        began = self._sampler_state()  # before the sampler begins its pass, which moves its state on
+        self._epoch = _Epoch(self._batches(skip), skip, began)
         return self._epoch
 
     def state_dict(self) -> dict[str, Any]:
@@ -132,7 +144,8 @@ class DataLoader:
         return None if stateful is None else stateful.state_dict()
 
     def _batches(self, skip: int) -> Iterator[Any]:
-        """The batches of one epoch from number `skip` on; those before are not made where that can be avoided."""
+        """The batches of one epoch from number `skip` on; those before are not made where that can be
+        avoided."""
         if isinstance(self.dataset, IterableDataset):
             items = iter(self.dataset)
             if self.batch_size is None:
@@ -196,4 +209,17 @@ def _check_combination(
     """Raise ArgumentError for arguments that exclude each other, or a batch size that is none."""
     if batch_size is not None:
         check_batch_size(batch_size)
-    orders = [name for name, given in _ORDERS.items() if locals()[name]]
+    orders = {"shuffle": shuffle, "sampler": sampler is not None, "batch_sampler": batch_sampler is not None}
+    given = [name for name, is_given in orders.items() if is_given]
+    if isinstance(dataset, IterableDataset) and given:
+        raise ArgumentError(f"an IterableDataset decides its order itself; {given[0]} cannot be given with it")
+    if len(given) > 1:
+        raise ArgumentError(f"{' and '.join(given)} each decide the order; give one of them")
+    if batch_sampler is not None and (batch_size not in (1, None) or drop_last):
+        raise ArgumentError("batch_sampler decides the batches; batch_size and drop_last cannot be given with it")
+    if batch_sampler is None and batch_size is None and drop_last:
+        raise ArgumentError("drop_last needs batches; with batch_size=None there are none")
+    if not isinstance(dataset, IterableDataset) and not hasattr(dataset, "__getitem__"):
+        raise ArgumentError(
+            f"a data set has __getitem__ and __len__, or is an IterableDataset; got {type(dataset).__name__}"
+        )

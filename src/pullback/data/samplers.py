@@ -230,16 +230,26 @@ class BatchSampler(Sampler):
     """
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise ArgumentError(f"batch_size must be a positive integer; got {batch_size!r}")
+        check_batch_size(batch_size)
         self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
 
     def __len__(self) -> int:
-        count = len(self.sampler)  # type: ignore[arg-type]  # as in PyTorch, a TypeError when it has no length
-        return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+        # As in PyTorch, a TypeError when the sampler has no length.
+        return count_batches(len(self.sampler), self.batch_size, self.drop_last)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[list[int]]:
-        return batched(self.sampler, self.batch_size, self.drop_last)
+        return batched(iter(self.sampler), self.batch_size, self.drop_last)
+
+
+def check_batch_size(batch_size: Any) -> None:
+    """Raise ArgumentError for what is no positive integer."""
+    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+        raise ArgumentError(f"batch_size must be a positive integer; got {batch_size!r}")
+
+
+def count_batches(items: int, batch_size: int, drop_last: bool) -> int:
+    """How many batches the items make."""
+    return items // batch_size if drop_last else -(-items // batch_size)
 
 
 def batched(items: Iterable[Any], size: int, drop_last: bool) -> Iterator[list[Any]]:

@@ -234,13 +234,14 @@ def _arrays(values: Sequence[Value]) -> list[Array]:
     arrays = [value.data for value in values]
     for value, array in zip(values, arrays, strict=True):
         if array is None:
-            raise TraceError(
-                f"a tensor made inside a compiled function{made_at(value)} was kept and used outside of it, where it "
-                "has no numbers; return it from the function instead"
-            )
+            raise leaked(value)
     return arrays  # type: ignore[return-value]  # none is None here
 
 
-def made_at(value: Value) -> str:
-    """Where the value was made, in brackets; nothing when unknown."""
-    return f" (at {value.node.origin})" if value.node is not None else ""
+def leaked(value: Value) -> TraceError:
+    """The error for a value that was made inside a compiled function and is used outside of it."""
+    made_at = f" (at {value.node.origin})" if value.node is not None else ""
+    return TraceError(
+        f"a tensor made inside a compiled function{made_at} was kept and used outside of it, where it has no numbers; "
+        "return it from the function instead"
+    )

@@ -94,7 +94,7 @@ def user_frame() -> FrameType | None:
 def capture() -> Origin:
     """The origin of what is being done now; the one set by `originating` when there is one."""
     if mode.origin is not None:
-        return mode.origin  # type: ignore[no-any-return]  # `mode` stands below this file and knows no Origin
+        return mode.origin
     frame = user_frame()
     if frame is None:
         return Origin(modules=mode.modules, phase=mode.phase, detail=mode.detail)

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pullback.base.errors import PullbackError, TraceError
+from pullback.base.errors import PullbackError
 from pullback.ir.mode import mode
-from pullback.ir.node import OPS, Node, Value, made_at
+from pullback.ir.node import OPS, Node, Value, leaked
 from pullback.ir.origin import originating
 from pullback.ir.types import Type
 
@@ -62,9 +62,7 @@ class Recorder:
         """The value from outside as this program knows it."""
         if value not in self._admitted:
             if value.data is None:
-                raise TraceError(
-                    f"a tensor made inside a compiled function{made_at(value)} was kept and used in another; return it instead"
-                )
+                raise leaked(value)
             self._admitted[value] = OPS["constant"](array=value.data)
         return self._admitted[value]
 

@@ -16,7 +16,8 @@ from pullback.tensor.tensor import Tensor
 def put(input: Tensor, result: Tensor, what: str) -> Tensor:
     """Put a result into a tensor, in the tensor's dtype; the tensor itself.
 
-    Raises GradientError for leaves that require a gradient and for views, DTypeError when floats would go into integers.
+    Raises GradientError for leaves that require a gradient and for views, DTypeError when floats would go into
+    integers.
     """
     indexing.check_writable(input, what)
     if kind_order(result.dtype) > kind_order(input.dtype):
@@ -93,6 +94,6 @@ def augmented(name: str) -> Callable[[Tensor, Any], Tensor]:
     function, method = getattr(pointwise, name), METHODS[f"{name}_"]
 
     def operator(self: Tensor, other: Any) -> Tensor:
-        return function(self, other) if self.is_view else method(self, other)  # type: ignore[no-any-return]
+        return function(self, other) if self.is_view else method(self, other)
 
     return operator

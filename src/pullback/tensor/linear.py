@@ -37,8 +37,8 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     y = unsqueeze(other, 1) if other.ndim == 1 else other
     if x.shape[-1] != y.shape[-2]:
         raise ShapeError(
-            f"matmul needs as many columns on the left as rows on the right; got shapes {input.shape} and {other.shape} "
-            f"({x.shape[-1]} and {y.shape[-2]})"
+            f"matmul needs as many columns on the left as rows on the right; got shapes {input.shape} and "
+            f"{other.shape} ({x.shape[-1]} and {y.shape[-2]})"
         )
     product = _stacked(x, y)
     shape = list(product.shape)

@@ -238,7 +238,7 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     Source: torch.bernoulli.
     """
     drawn = Tensor(uniform_bits(input.shape, input.dtype, generator))
-    return (drawn < (input if p is None else p)).to(input.dtype)  # type: ignore[no-any-return]
+    return (drawn < (input if p is None else p)).to(input.dtype)
 
 
 def multinomial(
@@ -259,4 +259,4 @@ def multinomial(
         return places[..., :num_samples]
     edges = weights.cumsum(-1)
     drawn = Tensor(uniform_bits((*input.shape[:-1], num_samples), float64, generator)) * edges[..., -1:]
-    return (edges.unsqueeze(-2) <= drawn.unsqueeze(-1)).sum(-1)  # type: ignore[no-any-return]
+    return (edges.unsqueeze(-2) <= drawn.unsqueeze(-1)).sum(-1)

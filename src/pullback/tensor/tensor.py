@@ -1,4 +1,4 @@
-"""The tensor: a box that holds a value. The box may be refilled (that is what in-place methods do); values never change."""
+"""The tensor: a box that holds a value. In-place methods refill the box; values never change."""
 
 import weakref
 from collections.abc import Callable, Iterator

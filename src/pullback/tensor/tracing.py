@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pullback.base.dtypes import float64
-from pullback.base.errors import TraceError
 from pullback.base.trees import Structure, flatten, unflatten
 from pullback.ir.mode import mode
-from pullback.ir.node import Value, made_at
+from pullback.ir.node import Value, leaked
 from pullback.ir.origin import user_frame
 from pullback.ir.program import Program, Recorder, live_nodes, recording
 from pullback.ir.types import Type
@@ -119,9 +118,7 @@ class Trace(Recorder):
         """The tensor is read: its box holds an input of the program from now on."""
         before = tensor._value
         if before.data is None and not self._comes_from_outside(before):
-            raise TraceError(
-                f"a tensor made inside a compiled function{made_at(before)} was kept and used in another; return it instead"
-            )
+            raise leaked(before)
         value = self.input(before.type, before.requires_grad)
         value.owner = before.owner
         value.name = tensor.label
