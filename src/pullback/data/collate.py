@@ -72,8 +72,7 @@ def _collate_mappings(values: list[Any], what: str) -> Any:
     for i, value in enumerate(values):
         if not isinstance(value, Mapping) or set(value) != set(first):
             raise DataError(f"{what} of a batch must have the same keys: item {i} differs from item 0, {list(first)}")
-    collated = {key: _collate([value[key] for value in values], f"{what}[{key!r}]") for key in first}
-    return collated
+    return {key: _collate([value[key] for value in values], f"{what}[{key!r}]") for key in first}
 
 
 def _collate_sequences(values: list[Any], what: str) -> Any:
