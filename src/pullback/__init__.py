@@ -28,6 +28,7 @@ from pullback.grad.backward import (
     set_grad_enabled,
 )
 from pullback.grad.checkpoint import checkpoint
+from pullback.grad.gradcheck import gradcheck, gradgradcheck
 from pullback.grad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from pullback.tensor import Tensor, device
 from pullback.tensor.creation import (

@@ -21,7 +21,7 @@ def as_tensor_array(data: Any) -> Array:
 
 def as_tensor(array: Array) -> Tensor:
     """A tensor with a copy of an array's numbers."""
-    return from_array(np.array(array))
+    return from_array(np.array(array, order="C"))
 
 
 def fresh_tensor(array: Array) -> Tensor:

@@ -191,7 +191,7 @@ def _gather(arrays: tuple[Array, ...], rows: Array | None, batch: Any) -> list[A
     index = np.asarray(batch, dtype=np.int64)
     try:
         chosen = index if rows is None else rows[index]
-        return [fresh_tensor(array[chosen]) for array in arrays]
+        return [fresh_tensor(array.take(chosen, axis=0)) for array in arrays]
     except IndexError:
         length = len(arrays[0]) if rows is None else len(rows)
         wrong = index[(index < -length) | (index >= length)][0]

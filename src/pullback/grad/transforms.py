@@ -208,7 +208,7 @@ def _basis_row(y: Value, place: int) -> Value:
 
 
 def jacobian(function: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """A function that gives ∂y/∂x for every element of the value and of the argument, in the shape (*y.shape, *x.shape).
+    """A function that gives ∂y/∂x for every element of the value and of the argument, shaped (*y.shape, *x.shape).
 
     One pass backward for each element of the value.
 

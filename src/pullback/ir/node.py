@@ -164,11 +164,10 @@ class Op:
         return types if isinstance(types, tuple) else (types,)
 
     def run(self, arrays: Sequence[Array], params: dict[str, Any]) -> tuple[Array, ...]:
-        """The outputs as arrays, computed by the meaning."""
+        """The outputs as arrays, computed by the meaning. The caller silences NumPy, once for many."""
         if "dtype" in params:
             params = params | {"dtype": params["dtype"].numpy}
-        with np.errstate(all="ignore"):  # NaN and infinity are results, not accidents
-            results = self.meaning(*arrays, **params)
+        results = self.meaning(*arrays, **params)
         return tuple(map(np.asarray, results)) if isinstance(results, tuple) else (np.asarray(results),)
 
     def pull(self, node: Node, gs: Sequence[Value | None]) -> Sequence[Value | None]:
@@ -216,7 +215,9 @@ def bind(op: Op, inputs: tuple[Value, ...], params: dict[str, Any]) -> tuple[Val
     types = op.infer([x.type for x in inputs], params)
     tracked = mode.grad and op.gradient is not None and any(x.requires_grad for x in inputs)
     if recorder is None:
-        outputs = [Value(t, a) for t, a in zip(types, op.run(_arrays(inputs), params), strict=True)]
+        with np.errstate(all="ignore"):  # NaN and infinity are results, not accidents
+            arrays = op.run(_arrays(inputs), params)
+        outputs = [Value(t, a) for t, a in zip(types, arrays, strict=True)]
     else:
         outputs = [Value(t) for t in types]
     if tracked:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from pullback.base.dtypes import Array
 from pullback.ir.node import Node, Value
 from pullback.ir.program import Program
@@ -15,7 +17,8 @@ def interpret(program: Program, arrays: Sequence[Array], watch: Watch | None = N
     """The outputs of the program on these inputs. Each intermediate is dropped after its last use."""
     known: dict[Value, Array] = dict(zip(program.inputs, arrays, strict=True))
     for node, dead in zip(program.nodes, program.last_uses(), strict=True):
-        results = node.op.run([known[x] for x in node.inputs], node.params)
+        with np.errstate(all="ignore"):
+            results = node.op.run([known[x] for x in node.inputs], node.params)
         for value, array in zip(node.outputs, results, strict=True):
             if value is not None:
                 known[value] = array

@@ -1,0 +1,1 @@
+"""PyTorch's `torch.utils`, so that scripts find `utils.data` and `utils.checkpoint` where they look for them."""
