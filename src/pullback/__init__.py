@@ -20,6 +20,7 @@ from pullback.base.dtypes import (
 )
 from pullback.base.dtypes import bool_ as bool
 from pullback.base.settings import get_default_dtype, set_default_dtype
+from pullback.files.weights import load, save
 from pullback.grad.backward import (
     enable_grad,
     inference_mode,

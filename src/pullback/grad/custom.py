@@ -69,6 +69,8 @@ class Function:
         def rule(gs: Sequence[Value | None], inputs: Sequence[Value]) -> list[Value | None]:
             return cls._input_gradients(ctx, gs, results, places, inputs, len(args))
 
+        rule.__qualname__ = cls.__qualname__  # the name that errors and emitted code show
+
         values = [*(args[i].value for i in places), *(y.value for y in results)]
         attached = attach_gradient.apply(values, {"inputs": len(places), "rule": rule})
         outputs = tuple(Tensor(value) for value in attached)
