@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import ml_dtypes
+
 from pullback import ops
 from pullback.base.dtypes import as_dtype, bool_
 from pullback.base.errors import ArgumentError, DTypeError
@@ -334,12 +336,17 @@ def isfinite(input: Tensor) -> Tensor:
     return lt(abs(input), math.inf)
 
 
-def nan_to_num(input: Tensor, nan: float = 0.0) -> Tensor:
-    """NaN replaced by a number.
+def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+    """NaN and the infinities replaced by numbers: by default 0 and the largest and smallest of the dtype.
 
-    Source: torch.nan_to_num (infinities stay).
+    Source: torch.nan_to_num.
     """
-    return where(isnan(input), nan, input)
+    if not input.dtype.is_floating_point:
+        return input
+    largest = float(ml_dtypes.finfo(input.dtype.numpy).max)
+    result = where(isnan(input), nan, input)
+    result = where(eq(result, math.inf), largest if posinf is None else posinf, result)
+    return where(eq(result, -math.inf), -largest if neginf is None else neginf, result)
 
 
 def _truth(x: Any) -> Tensor:
