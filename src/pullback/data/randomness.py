@@ -54,8 +54,8 @@ def _as_integer(seed: Any) -> int:
 
 def raw_words(count: int, seed: int, stream: int, epoch: int = 0) -> Array:
     """`count` random 64-bit words, (count,) uint64, the same for the same seed, stream and epoch."""
-    bits = np.random.Philox(key=[seed & _WORD, stream], counter=[0, 0, 0, epoch])
-    return bits.random_raw(count)
+    key = np.array([seed & _WORD, stream], np.uint64)  # as a list, large numbers would pass through float64
+    return np.random.Philox(key=key, counter=np.array([0, 0, 0, epoch], np.uint64)).random_raw(count)
 
 
 def permutation(n: int, seed: int, stream: int, epoch: int = 0) -> Array:

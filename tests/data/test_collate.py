@@ -1,0 +1,67 @@
+"""Items into batches."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import pullback as pb
+from pullback.base.errors import DataError, DTypeError, PullbackError
+from pullback.data import default_collate
+
+
+class Pair(NamedTuple):
+    x: float
+    name: str
+
+
+GOOD = [
+    ([pb.ones(2), pb.zeros(2)], [[1.0, 1.0], [0.0, 0.0]], pb.float32),
+    ([np.ones((1, 2), np.float16)], [[[1.0, 1.0]]], pb.float16),
+    ([np.int8(3), np.int8(4)], [3, 4], pb.int8),
+    ([1, 2], [1, 2], pb.int64),
+    ([1.5, 2], [1.5, 2.0], pb.float64),
+    ([True, False], [True, False], pb.bool),
+    ([pb.tensor(1), pb.tensor(2)], [1, 2], pb.int64),
+]
+
+
+@pytest.mark.parametrize(("items", "batch", "dtype"), GOOD)
+def test_numbers_and_arrays_are_stacked(items, batch, dtype):
+    made = default_collate(items)
+    assert made.tolist() == batch
+    assert made.dtype is dtype
+
+
+def test_structures_are_put_together_entry_by_entry():
+    first = {"x": (1.0, "a"), "y": [2, b"c"], "p": Pair(0.5, "e")}
+    items = [first, {"x": (3.0, "b"), "y": [4, b"d"], "p": Pair(1, "f")}]
+    batch = default_collate(items)
+    assert batch["x"][0].tolist() == [1.0, 3.0]
+    assert batch["x"][1] == ["a", "b"]
+    assert batch["y"][0].tolist() == [2, 4]
+    assert batch["y"][1] == [b"c", b"d"]
+    assert type(batch["x"]) is type(batch["y"]) is list
+    assert type(batch["p"]) is Pair
+    assert batch["p"].name == ["e", "f"]
+
+
+BAD = [
+    ([], DataError, "at least one"),
+    ([np.ones(2), np.ones(3)], DataError, r"item 0 has \(2,\), item 1 has \(3,\).*pads"),
+    ([(1, np.ones(2)), (1, np.ones(3))], DataError, r"items\[1\] of a batch must have one shape"),
+    ([{"a": 1}, {"b": 1}], DataError, r"same keys: item 1"),
+    ([(1, 2), (1,)], DataError, "same length: item 1"),
+    ([(1, 2), 3], DataError, "same length: item 1"),
+    ([None, None], DTypeError, "NoneType.*collate_fn"),
+    ([{"a": {"b": None}}], DTypeError, r"items\['a'\]\['b'\] of type NoneType"),
+    ([1, "a"], DTypeError, "one is str"),
+    ([np.array(["a"])], DTypeError, "<U1"),
+]
+
+
+@pytest.mark.parametrize(("items", "error", "words"), BAD)
+def test_what_does_not_fit_is_named(items, error, words):
+    with pytest.raises(error, match=words) as caught:
+        default_collate(items)
+    assert isinstance(caught.value, PullbackError)
