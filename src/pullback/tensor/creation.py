@@ -27,8 +27,8 @@ def _finish(value: Value, requires_grad: bool) -> Tensor:
     return made
 
 
-def _to_array(data: Any) -> Array:
-    """A fresh array of the data, in the dtype that PyTorch would choose."""
+def _to_array(data: Any, wide: bool) -> Array:
+    """A fresh array of the data, in the dtype that PyTorch would choose; `wide` keeps Python's floats in float64."""
     if isinstance(data, np.ndarray):
         return data.copy()
     if isinstance(data, (np.number, np.bool_)):
@@ -40,7 +40,7 @@ def _to_array(data: Any) -> Array:
         raise ArgumentError("rows of unequal lengths do not make a tensor; pad them to one length first") from None
     if array.dtype.kind not in "biuf":
         raise DTypeError(f"a tensor holds numbers or bools; got {type(data).__name__} {data!r}"[:300])
-    if array.dtype == np.float64 and not _holds_float64(data):
+    if array.dtype == np.float64 and not wide and not _holds_float64(data):
         return array.astype(get_default_dtype().numpy)
     return array
 
@@ -74,7 +74,7 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     if isinstance(data, Tensor):
         value = data.detach().value
         return _finish(cast(value, dtype=as_dtype(dtype)) if dtype is not None else value, requires_grad)
-    array = _to_array(data)
+    array = _to_array(data, wide=dtype is not None)
     if dtype is not None:
         array = array.astype(as_dtype(dtype).numpy)
     return _finish(_constant(np.ascontiguousarray(array) if array.ndim else array), requires_grad)

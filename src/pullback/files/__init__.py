@@ -1,0 +1,1 @@
+"""Weights and checkpoints on disk: safetensors, npz and npy. Pickle is never read nor written."""
