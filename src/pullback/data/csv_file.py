@@ -9,6 +9,7 @@ from pullback.base.errors import ArgumentError, DataError
 from pullback.data.source import StrPath, read_bytes
 
 DELIMITERS = (",", ";", "\t", "|")
+_ZIP = b"PK\x03\x04"
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _SAMPLE = 50_000  # characters that are looked at to find the delimiter
 
@@ -53,9 +54,11 @@ def read_records(
 
 
 def _decode(raw: bytes, source: str, encoding: str | None) -> str:
+    if raw.startswith(_ZIP):
+        raise DataError(f"{source} is a zip archive, as spreadsheets are; save the sheet as CSV")
     chosen = encoding or _BYTE_ORDER_MARKS.get(raw[:2], "utf-8-sig")
     try:
-        return raw.decode(chosen)
+        text = raw.decode(chosen)
     except LookupError:
         raise ArgumentError(f"{chosen!r} is no encoding that Python knows") from None
     except UnicodeDecodeError as error:
@@ -64,6 +67,10 @@ def _decode(raw: bytes, source: str, encoding: str | None) -> str:
             f"{source}, line {line}: byte {raw[error.start]:#04x} is not {chosen} text; "
             "name the file's encoding, such as encoding='latin-1'"
         ) from error
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise DataError(f"{source}, line {line}: a zero byte, which no text holds; this is another kind of file")
+    return text
 
 
 def _delimiter(text: str, asked: str | None) -> str:
