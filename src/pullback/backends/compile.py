@@ -12,7 +12,7 @@ from pullback.backends import reference
 from pullback.base.dtypes import Array, float64
 from pullback.base.errors import ArgumentError, suggest
 from pullback.base.settings import get_default_dtype
-from pullback.base.trees import flatten, unflatten
+from pullback.base.trees import Structure, flatten, unflatten
 from pullback.grad.checkpoint import recompute
 from pullback.ir.mode import mode
 from pullback.ir.node import Node, Value, leaked
@@ -30,11 +30,16 @@ BACKENDS: dict[str, Callable[[Program], reference.Executable]] = {"reference": r
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One traced form of a function: its program as traced, the one that runs, and the function that runs it."""
+    """One traced form of a function: its program as traced, the one that runs, and the function that runs it.
+
+    `structure` and `leaves` are the call `(args, kwargs)` that was traced, with stand-ins where a leaf may vary.
+    """
 
     traced: Traced
     program: Program
     run: reference.Executable
+    structure: Structure
+    leaves: list[Any]
 
     def holds(self) -> bool:
         """Whether everything that the function's course depended on is as it was."""
@@ -68,7 +73,7 @@ def _numbers_of(x: Tensor) -> Array:
     data = x._value.data
     if data is None:
         raise leaked(x._value)
-    return np.ascontiguousarray(data) if data.ndim else data
+    return data
 
 
 class Compiled:
@@ -103,13 +108,14 @@ class Compiled:
         self.latest = entry
         return entry(given)
 
-    def _trace(self, leaves: Sequence[Any], structure: Any, dynamic: Sequence[Tensor | None]) -> Entry:
+    def _trace(self, leaves: Sequence[Any], structure: Structure, dynamic: Sequence[Tensor | None]) -> Entry:
         places = [_stand_in(x) if x is not None else None for x in dynamic]
-        args, kwargs = unflatten(structure, [leaf if p is None else p for leaf, p in zip(leaves, places, strict=True)])
+        stood_in = [leaf if p is None else p for leaf, p in zip(leaves, places, strict=True)]
+        args, kwargs = unflatten(structure, stood_in)
         traced = trace(lambda: self.function(*args, **kwargs), [p for p in places if p is not None])
         program = run_passes(traced.program)
         self.traces += 1
-        return Entry(traced, program, BACKENDS[self.backend](program))
+        return Entry(traced, program, BACKENDS[self.backend](program), structure, stood_in)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method: compiled with the instance as its first argument."""
