@@ -25,6 +25,8 @@ class DType:
     kind: str
     bits: int
 
+    _is_leaf = True  # a tree holds it whole: dtypes are compared by identity
+
     @property
     def is_floating_point(self) -> bool:
         """True for float16, bfloat16, float32 and float64."""

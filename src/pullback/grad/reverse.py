@@ -42,6 +42,8 @@ def reverse(
     def add(value: Value, g: Value) -> None:
         before = gradients.get(value)
         gradients[value] = g if before is None else accumulate(before, g)
+        if mode.recorder is not None and gradients[value].gradient_of is None:
+            gradients[value].gradient_of = value  # so that emitted code can name it
 
     def complete(value: Value) -> None:
         for hook in value.hooks or ():

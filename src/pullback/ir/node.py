@@ -26,7 +26,8 @@ class Value:
     """
 
     __slots__ = (
-        "__weakref__", "data", "hooks", "index", "is_leaf", "name", "node", "owner", "requires_grad", "scope", "type",
+        "__weakref__", "data", "gradient_of", "hooks", "index", "is_leaf", "name", "node", "owner", "requires_grad",
+        "scope", "type",
     )  # fmt: skip
 
     def __init__(self, type: Type, data: Array | None = None, requires_grad: bool = False) -> None:
@@ -38,6 +39,7 @@ class Value:
         self.node: Node | None = None
         self.index = 0
         self.name = ""
+        self.gradient_of: Value | None = None  # in a program: the value whose gradient (or part of it) this is
         self.owner: Any = None  # weak reference to the leaf tensor that collects the gradient
         self.hooks: list[Callable[[Value], Value | None]] | None = None
 
