@@ -30,15 +30,7 @@ def requirements(extras: list[str]) -> list[str]:
 def download_sizes(wanted: list[str]) -> dict[str, float]:
     """Downloads requirements with all that they need, as binary packages, and returns MB per file."""
     with tempfile.TemporaryDirectory() as folder:
-        pip = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-input",
-        ]
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
         subprocess.run([*pip, "--only-binary", ":all:", "--dest", folder, *wanted], check=True)
         return {path.name: path.stat().st_size / 1e6 for path in Path(folder).iterdir()}
 

@@ -18,6 +18,7 @@ ROOMS = (
     *("base", "ir", "ops", "tensor", "grad", "passes", "emit", "backends", "nn", "optim", "data", "models"),
     *("files", "lens", "train", "tune", "compress", "cli", "studio"),
 )
+FRONT_DOOR = ("utils",)  # torch.utils has this name, and scripts that PyTorch's users bring import it
 CORE = ("base", "ir", "ops", "tensor", "grad")
 BESIDE = ("tests", "scripts", "examples", "bench")
 
@@ -99,9 +100,9 @@ def measure_all(folders: Iterable[Path]) -> list[SourceFile]:
 
 
 def room_of(path: Path) -> str:
-    """The room a file of the package stands in; ``front door`` for the files directly under the package."""
-    parts = path.relative_to(PACKAGE).parts
-    return parts[0] if len(parts) > 1 else "front door"
+    """The room a file of the package stands in; ``front door`` for what stands in none."""
+    folder = path.relative_to(PACKAGE).parts[:-1]
+    return folder[0] if folder and folder[0] not in FRONT_DOOR else "front door"
 
 
 def core_code(files: Iterable[SourceFile]) -> int:

@@ -28,9 +28,7 @@ missing_oracle = pytest.StashKey[str]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--runslow", action="store_true", help="run the tests marked slow too")
     parser.addoption(
-        "--require-oracle",
-        action="store_true",
-        help="fail, not skip, where no test can compare with PyTorch",
+        "--require-oracle", action="store_true", help="fail, not skip, where no test can compare with PyTorch"
     )
 
 

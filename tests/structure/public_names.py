@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from types import ModuleType
 
 
-def public_modules(front: ModuleType) -> Iterator[ModuleType]:
-    """The front door and every module that can be reached from it by listed names."""
-    reached = {front.__name__: front}
-    pending = [front]
+def public_modules(*front: ModuleType) -> Iterator[ModuleType]:
+    """The modules of the front door, and every module that can be reached from them by listed names."""
+    reached = {module.__name__: module for module in front}
+    pending = list(front)
     while pending:
         module = pending.pop()
         yield module

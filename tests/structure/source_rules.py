@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.size import ROOMS
+from scripts.size import FRONT_DOOR, ROOMS
 
 PACKAGE = "pullback"
 PICKLING = {"pickle", "_pickle", "cPickle", "pickle5", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
@@ -41,8 +41,7 @@ def plant_modules(sources: Mapping[str, str]) -> Modules:
     """Parses planted sources; the packages they lie in are made empty where they are not planted."""
     packages = {parent for name in sources for parent in parents(name)}
     return {
-        name: Module(name, name in packages, ast.parse(sources.get(name, "")))
-        for name in sorted({*sources, *packages})
+        name: Module(name, name in packages, ast.parse(sources.get(name, ""))) for name in sorted({*sources, *packages})
     }
 
 
@@ -116,13 +115,15 @@ def needed_modules(names: list[str], node: Importing, modules: Modules) -> list[
 
 
 def room(name: str) -> str:
-    """The room a module stands in; empty for the front door, the modules directly under the package."""
+    """The part of a dotted name that names the room; empty for the package itself."""
     parts = name.split(".")
     return parts[1] if len(parts) > 1 else ""
 
 
 def stands_in_a_room(module: Module) -> bool:
-    """Whether a module belongs to a room: all but the front door's own files."""
+    """Whether a module belongs to a room: all but the front door, the files directly under the package."""
+    if room(module.name) in FRONT_DOOR:
+        return False
     return module.name.count(".") > 1 or (module.name.count(".") == 1 and module.is_package)
 
 
@@ -244,4 +245,5 @@ def is_nothing(statement: ast.stmt) -> bool:
 def vague_names(names: Iterable[str]) -> list[str]:
     """Module names that say nothing about what is inside."""
     vague = {"utils", "util", "helpers", "helper", "misc", "common", "manager", "managers"}
-    return [f"{name}: name the module after what it holds" for name in names if name.split(".")[-1] in vague]
+    given = set(names) - {f"{PACKAGE}.{name}" for name in FRONT_DOOR}
+    return [f"{name}: name the module after what it holds" for name in given if name.split(".")[-1] in vague]

@@ -8,9 +8,7 @@ import pytest
 from scripts import install_size
 
 DOCUMENT = install_size.ROOT / "docs" / "dependencies.md"
-ROW = re.compile(
-    r"^\| (?P<name>[\w-]+) \| (?P<extra>\w+) \|(?P<purpose>.*)\| (?P<size>[\d.]+) \|", re.MULTILINE
-)
+ROW = re.compile(r"^\| (?P<name>[\w-]+) \| (?P<extra>\w+) \|(?P<purpose>.*)\| (?P<size>[\d.]+) \|", re.MULTILINE)
 
 
 def documented() -> dict[str, tuple[str, float]]:
@@ -64,9 +62,7 @@ def test_base_install_is_small_and_its_table_true() -> None:
             assert size / 1.5 - 0.1 <= measured <= size * 1.5 + 0.1, f"{package}: {measured:.1f} MB now"
 
 
-def test_size_over_the_limit_is_refused(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
+def test_size_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     sizes = {"heavy-1.0-py3-none-any.whl": install_size.BASE_LIMIT, "more-1.0-py3-none-any.whl": 0.5}
     monkeypatch.setattr(install_size, "download_sizes", lambda wanted: sizes)
     assert install_size.main([]) == 1

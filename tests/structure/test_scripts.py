@@ -36,9 +36,7 @@ def make_venv(tmp_path: Path):
     machine = tmp_path / "bin"
     machine.mkdir()
     for tool in ("sh", "mkdir", "touch", "basename", "rm"):
-        (machine / tool).symlink_to(
-            next(p for p in (Path("/bin") / tool, Path("/usr/bin") / tool) if p.exists())
-        )
+        (machine / tool).symlink_to(next(p for p in (Path("/bin") / tool, Path("/usr/bin") / tool) if p.exists()))
 
     def run(chosen: str = "", **interpreters: str) -> subprocess.CompletedProcess[str]:
         for name, script in interpreters.items():
