@@ -163,9 +163,10 @@ class Trace(Recorder):
         if self._is_outside(tensor) and id(tensor) not in self.grads:
             self.grads[id(tensor)] = _GradBox(tensor, tensor._grad)
 
-    def number(self, read: Callable[[], float]) -> Value:
+    def number(self, read: Callable[[], float], name: str) -> Value:
         """An input that holds the number that `read()` gives at each call."""
         value = self.input(Type((), float64))
+        value.name = name
         self.numbers.append((value, read))
         return value
 
@@ -240,13 +241,14 @@ def eagerly() -> Iterator[None]:
         yield
 
 
-def live_number(read: Callable[[], float]) -> Tensor:
+def live_number(read: Callable[[], float], name: str = "") -> Tensor:
     """A number that may change from step to step, as a float64 tensor that gives way in dtype promotion.
 
-    Inside a compiled function it is an input that is read anew at each call, so that changing it compiles nothing.
+    Inside a compiled function it is an input that is read anew at each call, so that changing it compiles nothing;
+    emitted code calls it by its name.
     """
     recorder = mode.recorder
-    value = recorder.number(read) if isinstance(recorder, Trace) else full(value=read(), shape=(), dtype=float64)
+    value = recorder.number(read, name) if isinstance(recorder, Trace) else full(value=read(), shape=(), dtype=float64)
     tensor = Tensor(value)
     tensor.is_number = True
     return tensor
