@@ -7,14 +7,7 @@ import pytest
 
 import pullback as pb
 from pullback.base.errors import ArgumentError, DTypeError, IndexOutOfRange, PullbackError, ShapeError
-from pullback.data import (
-    Subset,
-    TensorDataset,
-    random_partition,
-    random_split,
-    stratified_partition,
-    stratified_split,
-)
+from pullback.data import Subset, TensorDataset, random_partition, random_split, stratified_partition, stratified_split
 from pullback.data.partition import part_sizes, share_out
 from pullback.data.randomness import permutation, raw_words, uniforms
 

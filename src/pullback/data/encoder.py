@@ -140,7 +140,8 @@ class TableEncoder:
 
         Raises DataError for a column that does not exist, a missing target, no rows, and no features.
         """
-        chosen = np.arange(len(table)) if rows is None else np.asarray(rows)
+        everything = np.arange(len(table))
+        chosen = everything if rows is None else everything[rows]
         training = table.take(chosen)
         if not len(training):
             raise DataError(f"{table.source}: no rows to fit on")
