@@ -7,7 +7,7 @@ import pytest
 
 import pullback as pb
 from pullback.base.errors import DataError, DTypeError, PullbackError
-from pullback.data import default_collate
+from pullback.data import default_collate, default_convert
 
 
 class Pair(NamedTuple):
@@ -38,12 +38,21 @@ def test_structures_are_put_together_entry_by_entry():
     items = [first, {"x": (3.0, "b"), "y": [4, b"d"], "p": Pair(1, "f")}]
     batch = default_collate(items)
     assert batch["x"][0].tolist() == [1.0, 3.0]
-    assert batch["x"][1] == ["a", "b"]
+    assert batch["x"][1] == ("a", "b")
     assert batch["y"][0].tolist() == [2, 4]
-    assert batch["y"][1] == [b"c", b"d"]
+    assert batch["y"][1] == (b"c", b"d")
     assert type(batch["x"]) is type(batch["y"]) is list
     assert type(batch["p"]) is Pair
-    assert batch["p"].name == ["e", "f"]
+    assert batch["p"].name == ("e", "f")
+    assert default_collate([{"a": "x"}, {"a": "y"}]) == {"a": ["x", "y"]}
+
+
+def test_items_are_converted_alone():
+    item = {"x": np.float32([1, 2]), "n": np.int64(3), "p": Pair(np.ones(1), "e"), "t": ("a", 1, None)}
+    made = default_convert(item)
+    assert (made["x"].tolist(), made["n"].tolist(), made["p"].x.tolist()) == ([1.0, 2.0], 3, [1.0])
+    assert (made["p"].name, made["t"]) == ("e", ["a", 1, None])
+    assert made["n"].dtype is pb.int64
 
 
 BAD = [

@@ -57,9 +57,11 @@ def _plain(batch):
     """A batch as Python values, so that batches compare."""
     if isinstance(batch, pb.Tensor):
         return batch.tolist()
+    if isinstance(batch, tuple):
+        return list(map(_plain, batch))
     if isinstance(batch, dict):
         return {key: _plain(value) for key, value in batch.items()}
-    return [_plain(each) for each in batch] if isinstance(batch, (list, tuple)) else batch
+    return [_plain(each) for each in batch] if isinstance(batch, list) else batch
 
 
 def _all(loader):

@@ -1,6 +1,6 @@
 """Data sets, readers of files, splits, batches, and the encoding of tables."""
 
-from pullback.data.collate import default_collate
+from pullback.data.collate import default_collate, default_convert
 from pullback.data.datasets import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
 from pullback.data.embedded import Digits, digits
 from pullback.data.encoder import CategoryFeature, NumberFeature, TableEncoder
@@ -55,6 +55,7 @@ __all__ = [
     "TensorDataset",
     "WeightedRandomSampler",
     "default_collate",
+    "default_convert",
     "digits",
     "infer_task",
     "random_partition",

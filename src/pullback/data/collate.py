@@ -7,7 +7,7 @@ import numpy as np
 
 from pullback.base.dtypes import Array
 from pullback.base.errors import DataError, DTypeError
-from pullback.data.convert import as_array, fresh_tensor
+from pullback.data.convert import as_array, as_tensor, fresh_tensor
 from pullback.tensor.tensor import Tensor
 
 
@@ -15,23 +15,40 @@ def default_collate(batch: Sequence[Any]) -> Any:
     """The items of a batch put together, element by element, each with a new first axis.
 
     Tensors and arrays of one shape are stacked; Python's ints become int64, floats float64, bools bool; text
-    and bytes stay a list; dicts, tuples and lists are put together entry by entry (tuples give lists, named
-    tuples stay what they are).
+    and bytes are listed (as a tuple, inside tuples and lists); dicts, tuples and lists are put together entry
+    by entry (tuples give lists, named tuples stay what they are).
 
     Raises DataError for an empty batch and for items that differ in shape, length or keys, DTypeError for
     items that are none of these.
 
     >>> default_collate([(0.5, "a"), (1.5, "b")])
-    [tensor([0.5000, 1.5000], dtype=pullback.float64), ['a', 'b']]
+    [tensor([0.5000, 1.5000], dtype=pullback.float64), ('a', 'b')]
 
     Source: torch.utils.data.default_collate.
     """
     if not len(batch):
         raise DataError("a batch needs at least one item; got none")
-    return _collate(list(batch), "items")
+    return _collate(batch, "items")
 
 
-def _collate(values: list[Any], what: str) -> Any:
+def default_convert(item: Any) -> Any:
+    """An item as it is, but with tensors for its arrays and NumPy numbers, and lists for its tuples.
+
+    >>> default_convert({"x": np.ones(2, np.float32), "name": "a"})
+    {'x': tensor([1., 1.]), 'name': 'a'}
+
+    Source: torch.utils.data.default_convert.
+    """
+    if isinstance(item, (np.ndarray, np.generic)):
+        return item if item.dtype.kind in "SU" else as_tensor(np.asarray(item))
+    if isinstance(item, Mapping):
+        return {key: default_convert(value) for key, value in item.items()}
+    if isinstance(item, tuple) and hasattr(item, "_fields"):
+        return type(item)(*map(default_convert, item))
+    return [default_convert(each) for each in item] if isinstance(item, (tuple, list)) else item
+
+
+def _collate(values: Sequence[Any], what: str) -> Any:
     first = values[0]
     if isinstance(first, (Tensor, np.ndarray, np.generic)):
         return _stack([as_array(value) for value in values], what)
@@ -60,14 +77,14 @@ def _stack(arrays: list[Array], what: str) -> Tensor:
     return fresh_tensor(np.stack(arrays))
 
 
-def _numbers(values: list[Any], what: str) -> Tensor:
+def _numbers(values: Sequence[Any], what: str) -> Tensor:
     if not all(isinstance(value, (bool, int, float)) for value in values):
         odd = next(value for value in values if not isinstance(value, (bool, int, float)))
         raise DTypeError(f"{what} of a batch must all be numbers: one is {type(odd).__name__}")
     return fresh_tensor(np.array(values))  # NumPy's own choice is PyTorch's here: int64, float64, bool
 
 
-def _collate_mappings(values: list[Any], what: str) -> Any:
+def _collate_mappings(values: Sequence[Any], what: str) -> Any:
     first = values[0]
     for i, value in enumerate(values):
         if not isinstance(value, Mapping) or set(value) != set(first):
@@ -75,10 +92,10 @@ def _collate_mappings(values: list[Any], what: str) -> Any:
     return {key: _collate([value[key] for value in values], f"{what}[{key!r}]") for key in first}
 
 
-def _collate_sequences(values: list[Any], what: str) -> Any:
+def _collate_sequences(values: Sequence[Any], what: str) -> Any:
     first = values[0]
     for i, value in enumerate(values):
         if not isinstance(value, Sequence) or len(value) != len(first):
             raise DataError(f"{what} of a batch must have the same length: item {i} differs from item 0, {len(first)}")
-    parts = [_collate([value[i] for value in values], f"{what}[{i}]") for i in range(len(first))]
+    parts = [_collate(part, f"{what}[{i}]") for i, part in enumerate(zip(*values, strict=True))]
     return type(first)(*parts) if hasattr(first, "_fields") else parts

@@ -9,9 +9,8 @@ import numpy as np
 
 from pullback.base.dtypes import Array
 from pullback.base.errors import ArgumentError, IndexOutOfRange, StateError
-from pullback.base.trees import tree_map
-from pullback.data.collate import default_collate
-from pullback.data.convert import as_tensor, fresh_tensor
+from pullback.data.collate import default_collate, default_convert
+from pullback.data.convert import fresh_tensor
 from pullback.data.datasets import IterableDataset, whole_arrays
 from pullback.data.samplers import (
     BatchSampler,
@@ -31,9 +30,9 @@ class DataLoader:
     Arguments are PyTorch's. `shuffle` takes the items in a random order, a new one each epoch, which `seed`
     decides (or the seed of `generator`, or that of `pb.manual_seed` when the first epoch begins). `sampler`
     chooses the order itself, `batch_sampler` the batches. With `drop_last` a last batch that is not full is
-    left out. `batch_size=None` gives the items one by one. `collate_fn` makes a batch of a list of items (see
-    `default_collate`). Batches are made where they are asked for: `num_workers` can only be 0, and
-    `pin_memory` changes nothing, for there is no second memory.
+    left out. `batch_size=None` gives the items one by one (see `default_convert`). `collate_fn` makes a batch
+    of a list of items (see `default_collate`). Batches are made where they are asked for: `num_workers` can
+    only be 0, and `pin_memory` changes nothing, for there is no second memory.
 
     A TensorDataset, or a subset of one, is never taken apart into items: a batch is one gather from each
     array.
@@ -149,7 +148,7 @@ class DataLoader:
         if isinstance(self.dataset, IterableDataset):
             items = iter(self.dataset)
             if self.batch_size is None:
-                return map(self.collate_fn or _convert, itertools.islice(items, skip, None))
+                return map(self.collate_fn or default_convert, itertools.islice(items, skip, None))
             batches = batched(items, self.batch_size, self.drop_last)
             return map(self.collate_fn or default_collate, itertools.islice(batches, skip, None))
         chosen = iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
@@ -159,7 +158,7 @@ class DataLoader:
         """What makes a batch of the numbers of its items, or an item of its number."""
         dataset, whole = self.dataset, whole_arrays(self.dataset)
         if self.batch_sampler is None:
-            convert = self.collate_fn or _convert
+            convert = self.collate_fn or default_convert
             return lambda index: convert(dataset[index])
         if whole is not None and self.collate_fn is None:
             return lambda batch: _gather(*whole, batch)
@@ -196,11 +195,6 @@ def _gather(arrays: tuple[Array, ...], rows: Array | None, batch: Any) -> list[A
         length = len(arrays[0]) if rows is None else len(rows)
         wrong = index[(index < -length) | (index >= length)][0]
         raise IndexOutOfRange(f"the sampler chose item {wrong}, but the data set has {length} items") from None
-
-
-def _convert(item: Any) -> Any:
-    """An item whose arrays are tensors."""
-    return tree_map(lambda leaf: as_tensor(leaf) if isinstance(leaf, np.ndarray) else leaf, item)
 
 
 def _check_combination(
