@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pullback import ops
+import pullback.ops as ops
 from pullback.base.dtypes import bool_, int64
 from pullback.base.errors import DTypeError, GradientError, IndexOutOfRange
 from pullback.base.shapes import broadcast_shapes, normalize_axis, size_of

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from pullback import ops
+import pullback.ops as ops
 from pullback.base.dtypes import kind_order
 from pullback.base.errors import DTypeError
 from pullback.tensor import indexing, pointwise

@@ -1,6 +1,6 @@
 """Products of matrices and vectors."""
 
-from pullback import ops
+import pullback.ops as ops
 from pullback.base.dtypes import bool_, float32, int64
 from pullback.base.errors import DTypeError, ShapeError
 from pullback.base.shapes import broadcast_shapes

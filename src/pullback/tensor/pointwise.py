@@ -6,7 +6,7 @@ from typing import Any
 
 import ml_dtypes
 
-from pullback import ops
+import pullback.ops as ops
 from pullback.base.dtypes import as_dtype, bool_
 from pullback.base.errors import ArgumentError, DTypeError
 from pullback.base.shapes import broadcast_shapes

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pullback import ops
+import pullback.ops as ops
 from pullback.base.dtypes import as_dtype, float32, float64, int64
 from pullback.base.errors import ArgumentError, DTypeError
 from pullback.base.settings import get_default_dtype

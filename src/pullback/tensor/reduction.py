@@ -4,7 +4,7 @@ import builtins
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from pullback import ops
+import pullback.ops as ops
 from pullback.base.dtypes import DType, as_dtype, bool_, float32, int64
 from pullback.base.errors import DTypeError, ShapeError
 from pullback.base.shapes import normalize_axes, normalize_axis, size_of, with_ones, without_axes

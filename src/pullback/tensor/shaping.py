@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pullback import ops
+import pullback.ops as ops
 from pullback.base.dtypes import int64
 from pullback.base.errors import ArgumentError, ShapeError
 from pullback.base.shapes import as_shape, infer_size, normalize_axes, normalize_axis, size_of
