@@ -72,9 +72,7 @@ LOADERS = [
 def test_loaders_give_the_same_batches(torch, options):
     x, y = np.arange(14, dtype=np.float32).reshape(7, 2), np.arange(7)
     ours = data.DataLoader(data.TensorDataset(pb.tensor(x), pb.tensor(y)), **options)
-    theirs = torch.utils.data.DataLoader(
-        torch.utils.data.TensorDataset(torch.tensor(x), torch.tensor(y)), **options
-    )
+    theirs = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.tensor(x), torch.tensor(y)), **options)
     assert len(ours) == len(theirs)
     assert [_describe(batch) for batch in ours] == [_describe(batch) for batch in theirs]
     assert (ours.batch_size, ours.drop_last) == (theirs.batch_size, theirs.drop_last)

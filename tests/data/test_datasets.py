@@ -118,11 +118,7 @@ class Renumbered(Subset):
         return super().__getitem__(0)
 
 
-WHOLE = [
-    (POINTS, None),
-    (Subset(POINTS, [3, 1]), [3, 1]),
-    (Subset(Subset(POINTS, [4, 3, 2]), [2, 0]), [2, 4]),
-]
+WHOLE = [(POINTS, None), (Subset(POINTS, [3, 1]), [3, 1]), (Subset(Subset(POINTS, [4, 3, 2]), [2, 0]), [2, 4])]
 
 
 @pytest.mark.parametrize(("dataset", "rows"), WHOLE)

@@ -16,7 +16,7 @@ ODD = (
     b'"M\xc3\xbcller, \xe6\x9d\x8e",120.5,3,yes,K\xc3\xb6ln,"said ""no""",2021-03-01,00501\r\n'
     b"\r\n"  # a blank line
     b'Ng\xc5\xa9g\xc4\xa9,, 4 ,No,"Rio, RJ","two\r\nlines",2021-04-30,10001\r\n'
-    b'O\'Neil,-1e3,NA,?,K\xc3\xb6ln,,2020-12-24,00501\r\n'
+    b"O'Neil,-1e3,NA,?,K\xc3\xb6ln,,2020-12-24,00501\r\n"
     b'"",.5,+2,TRUE,"Rio, RJ",\xf0\x9f\x8f\xa0,2019-01-01,10001'  # no line end at the end of the file
 )
 

@@ -12,11 +12,7 @@ from pullback.train.metrics import METRICS, classification_report, find_metric
 
 SEEDS = range(4)
 AVERAGES = ["micro", "macro", "weighted", None]
-SHARES = [
-    (metrics.precision, sk.precision_score),
-    (metrics.recall, sk.recall_score),
-    (metrics.f1_score, sk.f1_score),
-]
+SHARES = [(metrics.precision, sk.precision_score), (metrics.recall, sk.recall_score), (metrics.f1_score, sk.f1_score)]
 
 
 def _classes(seed, classes, rows):
@@ -255,4 +251,3 @@ def test_wrong_input_is_named(function, arguments, options, error, words):
     with pytest.raises(error, match=words) as caught:
         function(*arguments, **options)
     assert isinstance(caught.value, PullbackError)
-

@@ -122,12 +122,7 @@ class TableEncoder:
 
     @classmethod
     def fit(
-        cls,
-        table: Table,
-        target: str,
-        rows: Any = None,
-        task: Task | None = None,
-        exclude: Sequence[str] = (),
+        cls, table: Table, target: str, rows: Any = None, task: Task | None = None, exclude: Sequence[str] = ()
     ) -> "TableEncoder":
         """The encoder for a table and the column to predict, measured on the rows named (all when None).
 

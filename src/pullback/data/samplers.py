@@ -144,9 +144,7 @@ class SubsetRandomSampler(SeededSampler):
     Source: torch.utils.data.SubsetRandomSampler (other orders for the same seed).
     """
 
-    def __init__(
-        self, indices: Sequence[int] | Array, generator: Any = None, *, seed: int | None = None
-    ) -> None:
+    def __init__(self, indices: Sequence[int] | Array, generator: Any = None, *, seed: int | None = None) -> None:
         super().__init__(seed, generator)
         self.indices: Array = as_indices(indices)
 

@@ -48,11 +48,7 @@ def parse_boolean(text: str) -> bool | None:
     return True if word in _TRUE else False if word in _FALSE else None
 
 
-PARSERS: dict[str, Callable[[str], Any]] = {
-    "integer": parse_integer,
-    "number": parse_number,
-    "boolean": parse_boolean,
-}
+PARSERS: dict[str, Callable[[str], Any]] = {"integer": parse_integer, "number": parse_number, "boolean": parse_boolean}
 KINDS = (*PARSERS, "category", "text")
 
 

@@ -32,12 +32,7 @@ def random_split(
 
 
 def stratified_split(
-    dataset: Any,
-    lengths: Lengths,
-    generator: Any = None,
-    *,
-    labels: Any = None,
-    seed: int | None = None,
+    dataset: Any, lengths: Lengths, generator: Any = None, *, labels: Any = None, seed: int | None = None
 ) -> list[Subset[Any]]:
     """The data set in parts drawn at random so that each has the classes in the same proportions.
 

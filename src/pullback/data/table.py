@@ -218,9 +218,7 @@ def _is_there(name: str, records: Records, optional: Sequence[str]) -> bool:
     raise DataError(f"{records.source}: column {name!r} is missing.{near} There are {there}")
 
 
-def _infer_schema(
-    records: Records, types: Mapping[str, str], missing: Sequence[str], decimal: str
-) -> Schema:
+def _infer_schema(records: Records, types: Mapping[str, str], missing: Sequence[str], decimal: str) -> Schema:
     if len(decimal) != 1:
         raise ArgumentError(f"decimal must be one character; got {decimal!r}")
     for name in types:
