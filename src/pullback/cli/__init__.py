@@ -1,0 +1,1 @@
+"""The command `pullback`: one file for each verb."""

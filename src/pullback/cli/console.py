@@ -1,0 +1,12 @@
+"""The one console that all verbs print to."""
+
+import functools
+from typing import Any
+
+
+@functools.cache
+def console() -> Any:
+    """Standard output as a rich Console: colours on a terminal, plain text elsewhere."""
+    from rich.console import Console
+
+    return Console(highlight=False)

@@ -1,0 +1,95 @@
+"""Reports as tables in the terminal."""
+
+from typing import Any
+
+from pullback.cli.console import console
+from pullback.train.metrics import ClassificationReport
+from pullback.train.report import RegressionReport, Report
+from pullback.train.session import Outcome
+
+
+def show_outcome(outcome: Outcome, quiet: bool) -> None:
+    """How a run ended: the test report, or how to go on."""
+    if outcome.report is None:
+        _show_interruption(outcome)
+        return
+    if not quiet:
+        console().print()
+        show_report(outcome.report, f"Test: {len(outcome.run.problem.test):,} rows never seen before")
+    _print(f"{summary(outcome.report)}, weights of epoch {outcome.run.progress.best_epoch}: {outcome.folder}")
+
+
+def _show_interruption(outcome: Outcome) -> None:
+    progress = outcome.run.progress
+    _print(f"Interrupted in epoch {progress.epoch + 1}; what was learnt is saved in {outcome.folder}")
+    _print(f"Go on with: pullback train {outcome.folder} --resume")
+
+
+def _print(line: str) -> None:
+    console().print(line, soft_wrap=True, markup=False)
+
+
+def summary(report: Report) -> str:
+    """The report in one line."""
+    if isinstance(report, ClassificationReport):
+        return f"Test accuracy {report.accuracy:.4f}, macro F1 {report.macro[2]:.4f}"
+    return f"Test R² {report.r2:.4f}, mean absolute error {report.mean_absolute_error:.4g}"
+
+
+def show_report(report: Report, title: str) -> None:
+    """Print the report: for classes a table of them and the confusion matrix, for numbers the errors."""
+    if isinstance(report, RegressionReport):
+        console().print(_regression_table(report, title))
+        return
+    console().print(_class_table(report, title))
+    if len(report.class_names) <= 20:
+        console().print()
+        console().print(_confusion_table(report))
+
+
+def _table(title: str) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def _class_table(report: ClassificationReport, title: str) -> Any:
+    table = _table(title)
+    table.add_column("class")
+    for column in ("precision", "recall", "F1", "rows"):
+        table.add_column(column, justify="right")
+    columns = (report.class_names, report.precision, report.recall, report.f1, report.support)
+    for name, *shares, rows in zip(*columns, strict=True):
+        table.add_row(name, *(f"{share:.4f}" for share in shares), f"{rows:,}")
+    table.add_section()
+    total = f"{sum(report.support):,}"
+    table.add_row("macro mean", *(f"{share:.4f}" for share in report.macro), total, style="bold")
+    table.add_row("accuracy", "", "", f"{report.accuracy:.4f}", total, style="bold")
+    return table
+
+
+def _confusion_table(report: ClassificationReport) -> Any:
+    table = _table("Confusion: rows are true classes, columns predicted ones")
+    table.add_column("")
+    for name in report.class_names:
+        table.add_column(name, justify="right")
+    for i, row in enumerate(report.confusion):
+        table.add_row(report.class_names[i], *(_cell(count, i == j) for j, count in enumerate(row)))
+    return table
+
+
+def _cell(count: int, right: bool) -> str:
+    """A count of the confusion matrix: the right ones green, nothing dim, mistakes red."""
+    style = "green" if right else "red" if count else "dim"
+    return f"[{style}]{count or '·'}[/]"
+
+
+def _regression_table(report: RegressionReport, title: str) -> Any:
+    table = _table(title)
+    table.add_column("measure")
+    table.add_column("value", justify="right")
+    table.add_row("mean absolute error", f"{report.mean_absolute_error:.6g}")
+    table.add_row("root mean squared error", f"{report.root_mean_squared_error:.6g}")
+    table.add_row("R² (1 is perfect, 0 is guessing the mean)", f"{report.r2:.4f}")
+    return table

@@ -1,0 +1,123 @@
+"""`pullback train`: a recipe, a settings file, or a table."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pullback.base.errors import ArgumentError, suggest
+from pullback.cli import options as o
+from pullback.cli.display import open_display
+from pullback.cli.tables import show_outcome
+from pullback.train.config import Config, read_toml
+from pullback.train.problem import load_problem
+from pullback.train.recipes import RECIPES, propose
+from pullback.train.run import Run
+from pullback.train.run_folder import RunFolder, runs_in
+from pullback.train.session import begin, carry_through, take_up
+from pullback.train.settings import Where
+
+_NOT_SETTINGS = ("what", "out", "set_", "resume", "quiet", "no_pictures")
+
+
+def train_verb(
+    what: o.What = "",
+    data: o.Data = "",
+    target: o.Target = "",
+    task: o.Task = "",
+    exclude: o.Exclude = "",
+    hidden: o.Hidden = "",
+    activation: o.Activation = "",
+    dropout: o.Dropout = None,
+    epochs: o.Epochs = None,
+    batch_size: o.BatchSize = None,
+    lr: o.LearningRate = None,
+    optimizer: o.Optimizer = "",
+    weight_decay: o.WeightDecay = None,
+    schedule: o.Schedule = "",
+    clip_norm: o.ClipNorm = None,
+    patience: o.Patience = None,
+    limit: o.Limit = None,
+    seed: o.Seed = None,
+    name: o.Name = "",
+    out: o.Out = Path("runs"),  # noqa: B008  # typer reads the default
+    set_: o.Set = None,
+    resume: o.Resume = False,
+    quiet: o.Quiet = False,
+    no_pictures: o.NoPictures = False,
+) -> None:
+    """Train a network. A run folder keeps its settings, metrics, weights and pictures.
+
+    **Examples**
+
+    - `pullback train digits`: handwritten digits, in about a minute
+
+    - `pullback train digits --epochs 5 --hidden 128`: the same, smaller
+
+    - `pullback train digits --resume`: go on after Ctrl-C, exactly where it stopped
+
+    - `pullback train --data flats.csv --target price`: a table of your own
+
+    - `pullback train my.toml`: settings from a file; every run folder holds one, config.toml
+    """
+    given = o.given_settings({k: v for k, v in locals().items() if k not in _NOT_SETTINGS}, set_ or [])
+    run, folder = _resumed(what, out, given) if resume else _begun(what, out, given)
+    with open_display(run, folder, quiet) as tell:
+        outcome = carry_through(run, folder, tell)
+    show_outcome(outcome, quiet)
+
+
+def _begun(what: str, out: Path, given: Mapping[str, Any]) -> tuple[Run, RunFolder]:
+    """A new run of a recipe, of a settings file or of a table, and its folder."""
+    base, in_file, where = _named_settings(what, "source" in given.get("data", {}))
+    data = base.changed(_only_data(in_file), where).changed(_only_data(given), o.option_of)
+    problem = load_problem(data.data, data.seed)
+    if data.data.source != "digits":
+        base = propose(problem, data.data, Path(data.data.source).name.split(".")[0])
+    config = base.changed(in_file, where).changed(given, o.option_of)
+    return begin(config, problem, out)
+
+
+def _only_data(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings on which the rows and their split depend."""
+    return {key: given[key] for key in ("data", "seed") if key in given}
+
+
+def _named_settings(what: str, has_data: bool) -> tuple[Config, dict[str, Any], Where]:
+    """The recipe that a name means, or the settings in a file."""
+    if not what and has_data:
+        return Config(), {}, o.option_of
+    if what in RECIPES:
+        return RECIPES[what], {}, o.option_of
+    if what.endswith(".toml"):
+        in_file, where = read_toml(what)
+        return RECIPES["digits"], in_file, where
+    raise ArgumentError(_what_else(what))
+
+
+def _what_else(what: str) -> str:
+    """What to write instead of a name that is none."""
+    recipes = ", ".join(RECIPES)
+    if not what:
+        return f"say what to train: a recipe ({recipes}), a settings file (.toml), or --data FILE --target COLUMN"
+    if what.lower().endswith((".csv", ".tsv", ".csv.gz", ".tsv.gz")):
+        return f"a table is given as --data {what} --target COLUMN"
+    if Path(what).is_dir():
+        return f"{what} is a folder; to go on with an interrupted run add --resume"
+    return f"there is no recipe {what!r}.{suggest(what, RECIPES)} Known are {recipes}; settings files end in .toml"
+
+
+def _resumed(what: str, out: Path, given: Mapping[str, Any]) -> tuple[Run, RunFolder]:
+    """The run to go on with, as it was when it stopped."""
+    if given:
+        raise ArgumentError("a resumed run keeps all of its settings: give nothing but the run beside --resume")
+    folder = RunFolder.existing(what) if Path(what).is_dir() and what else _last_interrupted(what, out)
+    return take_up(folder), folder
+
+
+def _last_interrupted(what: str, out: Path) -> RunFolder:
+    name = read_toml(what)[0].get("name", what) if what.endswith(".toml") else what
+    for folder in runs_in(out):
+        if not folder.is_over and (not name or folder.config().name == name):
+            return folder
+    of_name = f" of {what!r}" if what else ""
+    raise ArgumentError(f"no run{of_name} in {out} was interrupted; name a run folder, or leave --resume out")

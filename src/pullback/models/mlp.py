@@ -1,0 +1,89 @@
+"""The multilayer perceptron: fully connected layers with an activation between them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pullback import nn
+from pullback.base.errors import ArgumentError, suggest
+from pullback.nn.module import Module
+from pullback.tensor.tensor import Tensor
+
+ACTIVATIONS: dict[str, Callable[[], Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
+
+
+@dataclass(frozen=True)
+class MLPConfig:
+    """Sizes and parts of an MLP.
+
+    `inputs` numbers come in for each row and `outputs` go out; `hidden` lists the sizes of the layers between. In
+    training `input_dropout` of the inputs and `dropout` of each hidden layer's values are set to 0.
+
+    Raises ArgumentError for a size below 1, a share that is not in [0, 1), and an unknown activation.
+
+    >>> MLPConfig(inputs=784, hidden=(128,), outputs=10).sizes
+    (784, 128, 10)
+    """
+
+    inputs: int
+    outputs: int
+    hidden: tuple[int, ...] = ()
+    activation: str = "relu"
+    dropout: float = 0.0
+    input_dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        if min(self.sizes) < 1:
+            raise ArgumentError(f"every layer of an MLP needs a size of 1 or more; got {self.sizes}")
+        if self.activation not in ACTIVATIONS:
+            near, known = suggest(self.activation, ACTIVATIONS), ", ".join(ACTIVATIONS)
+            raise ArgumentError(f"there is no activation {self.activation!r}.{near} Known are {known}")
+        for name in ("dropout", "input_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ArgumentError(f"{name} must be at least 0 and below 1; got {getattr(self, name)}")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes of all layers, from the inputs to the outputs."""
+        return (self.inputs, *self.hidden, self.outputs)
+
+
+class MLP(Module):
+    """An MLP: rows (b, ...), flattened to (b, inputs), to scores (b, outputs).
+
+    h₀ = dropout(x), hᵢ = dropout(activation(Wᵢ hᵢ₋₁ + bᵢ)), and the last layer without activation. The layers are
+    called fc1, fc2, and so on, so the first weight is `fc1.weight` of shape (hidden, inputs).
+
+    >>> import pullback as pb
+    >>> net = MLP(MLPConfig(inputs=4, hidden=(8,), outputs=3))
+    >>> net(pb.zeros(5, 2, 2)).shape, list(net.state_dict())
+    ((5, 3), ['fc1.weight', 'fc1.bias', 'fc2.weight', 'fc2.bias'])
+    """
+
+    def __init__(self, config: MLPConfig) -> None:
+        super().__init__()
+        self.config = config
+        for name, layer in _layers(config).items():
+            self.register_module(name, layer)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The scores (b, outputs) of rows (b, ...)."""
+        x: Any = input.flatten(1)  # (b, inputs)
+        for layer in self.children():
+            x = layer(x)
+        return x  # type: ignore[no-any-return]
+
+
+def _layers(config: MLPConfig) -> dict[str, Module]:
+    """The parts in order, by the names that they have in errors, checkpoints and emitted code."""
+    layers: dict[str, Module] = {}
+    if config.input_dropout:
+        layers["drop0"] = nn.Dropout(config.input_dropout)
+    pairs = list(zip(config.sizes, config.sizes[1:], strict=False))
+    for i, (before, after) in enumerate(pairs, 1):
+        layers[f"fc{i}"] = nn.Linear(before, after)
+        if i < len(pairs):
+            layers[f"act{i}"] = ACTIVATIONS[config.activation]()
+            if config.dropout:
+                layers[f"drop{i}"] = nn.Dropout(config.dropout)
+    return layers

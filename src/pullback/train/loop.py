@@ -1,0 +1,85 @@
+"""The training loop, written out once: forward, loss, backward, clip, update; validate, keep the best, save."""
+
+import math
+from collections.abc import Callable
+
+from pullback.backends.compile import compile
+from pullback.base.errors import PullbackError
+from pullback.tensor.tensor import Tensor
+from pullback.train.events import EpochDone, Listener, RunEnded, RunStarted, StepDone
+from pullback.train.interrupt import interruptible
+from pullback.train.run import Run
+from pullback.train.validate import validate
+
+
+class Diverged(PullbackError):
+    """Training that went to NaN or infinity."""
+
+
+def train(run: Run, save: Callable[[Run], None], tell: Listener) -> str:
+    """Train until the epochs are over, validation gets no better, or someone presses Ctrl-C.
+
+    `save` is called after each epoch and when training is interrupted, `tell` with every event. Gives how it ended:
+    "finished", "stopped early" or "interrupted". A run that was interrupted goes on from its very next step.
+
+    Raises Diverged when the loss is NaN or infinite; what was saved last stays as it is.
+    """
+    settings, progress = run.config.training, run.progress
+    step = compile(training_step(run))
+    with interruptible() as interruption:
+        tell(RunStarted(progress.epoch, settings.epochs, progress.step, len(run.loader), len(run.problem.train)))
+        while progress.epoch < settings.epochs and not _gave_up(run):
+            run.model.train()
+            for rows, targets in run.loader:
+                loss = step(rows, targets).item()
+                if not math.isfinite(loss):
+                    raise Diverged(_divergence(run, loss))
+                run.schedule.step()
+                progress.count(loss, len(targets))
+                tell(StepDone(progress.epoch, progress.step, loss, len(targets)))
+                if interruption.wished:
+                    save(run)
+                    return _end("interrupted", tell)
+            record = {"learning_rate": run.optimizer.param_groups[0]["lr"], **validate(run)}
+            is_best = progress.close_epoch(record, run.model.state_dict())
+            save(run)
+            tell(EpochDone(progress.history[-1], is_best))
+            if interruption.wished:
+                return _end("interrupted", tell)
+    return _end("stopped early" if progress.epoch < settings.epochs else "finished", tell)
+
+
+def training_step(run: Run) -> Callable[[Tensor, Tensor], Tensor]:
+    """One step of training as a function of a batch, to be compiled: it gives the loss before the update."""
+    model, optimizer = run.model, run.optimizer
+
+    def step(rows: Tensor, targets: Tensor) -> Tensor:
+        optimizer.zero_grad()
+        loss = run.loss(model(rows), targets)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def _gave_up(run: Run) -> bool:
+    """Whether validation has not got better for as many epochs as patience allows."""
+    patience, progress = run.config.training.patience, run.progress
+    return bool(patience) and progress.epoch - progress.best_epoch >= patience and progress.epoch > 0
+
+
+def _end(why: str, tell: Listener) -> str:
+    tell(RunEnded(why))
+    return why
+
+
+def _divergence(run: Run, loss: float) -> str:
+    """What happened, and what to do."""
+    progress, clip = run.progress, run.config.training.clip_norm
+    kept = f"the weights after epoch {progress.epoch} are saved" if progress.epoch else "nothing was learnt yet"
+    remedy = "a smaller learning rate" + ("" if clip else ", or a limit for the gradient (clip_norm = 1)")
+    return (
+        f"the loss became {loss} in epoch {progress.epoch + 1}, step {progress.step + 1}, at the learning rate "
+        f"{run.optimizer.param_groups[0]['lr']:.3g}; {kept}. Try {remedy}"
+    )

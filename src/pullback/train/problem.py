@@ -1,0 +1,139 @@
+"""What is to be learnt: rows in three parts, and what is asked of a network for each."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pullback.base.dtypes import Array
+from pullback.base.errors import DataError
+from pullback.data.datasets import Subset, TensorDataset
+from pullback.data.embedded import DIGITS, digits
+from pullback.data.encoder import TableEncoder
+from pullback.data.partition import random_partition, stratified_partition
+from pullback.data.readers import reader_for
+from pullback.data.source import StrPath
+from pullback.data.table import Table, read_csv
+from pullback.data.targets import ClassTarget, Task, infer_task
+from pullback.train.config import DataConfig
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Rows for training, validation and test, and what a network is to give for each.
+
+    `inputs` numbers describe a row, `outputs` are asked for: a score for each of `class_names`, or for regression one
+    number. `encoder` made the rows from a table (None for digits). `fingerprint` tells whether the data is the same.
+    `notes` are sentences that a user should see.
+    """
+
+    task: Task
+    train: Any
+    validation: Any
+    test: Any
+    inputs: int
+    outputs: int
+    class_names: tuple[str, ...]
+    fingerprint: str
+    encoder: TableEncoder | None = None
+    notes: tuple[str, ...] = ()
+
+
+def load_problem(config: DataConfig, seed: int) -> Problem:
+    """The problem that the settings name; the split of a table is decided by the seed.
+
+    Raises MissingFile and DataError when the file is not there or does not hold what is asked for.
+    """
+    problem = _digits_problem() if config.source == "digits" else _table_problem(config, seed)
+    return _limited(problem, config.limit)
+
+
+def _limited(problem: Problem, limit: int) -> Problem:
+    if not limit or limit >= len(problem.train):
+        return problem
+    return replace(problem, train=Subset(problem.train, np.arange(limit)))
+
+
+def _digits_problem() -> Problem:
+    data = digits()
+    return Problem(
+        task="classification",
+        train=data.train,
+        validation=data.validation,
+        test=data.test,
+        inputs=28 * 28,
+        outputs=10,
+        class_names=data.class_names,
+        fingerprint=fingerprint(DIGITS),
+    )
+
+
+def fingerprint(path: StrPath) -> str:
+    """The SHA-256 of a file's bytes."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _table_problem(config: DataConfig, seed: int) -> Problem:
+    table, notes = _read_table(config)
+    task: Task = config.task or infer_task(table[config.target])  # type: ignore[assignment]  # one of its choices
+    parts = _split(table, config, task, seed)
+    encoder = TableEncoder.fit(table, config.target, parts[0], task, config.exclude)
+    train, validation, test = (encoded(encoder, table.take(rows)) for rows in parts)
+    notes += [f"column {name!r} is not used: {why}" for name, why in encoder.ignored.items()]
+    return Problem(
+        task=encoder.target.task,
+        train=train,
+        validation=validation,
+        test=test,
+        inputs=len(encoder.labels),
+        outputs=encoder.target.outputs,
+        class_names=class_names(encoder),
+        fingerprint=fingerprint(config.source),
+        encoder=encoder,
+        notes=tuple(notes),
+    )
+
+
+def _read_table(config: DataConfig) -> tuple[Table, list[str]]:
+    """The rows whose target is known, and a sentence about those left out."""
+    reader = reader_for(config.source)
+    if reader.name != "csv":
+        raise DataError(f"{config.source} is {reader.name}; a table to train on is a CSV file")
+    table = read_csv(config.source)
+    if not config.target:
+        columns = ", ".join(table.names)
+        raise DataError(f"{config.source}: name the column to predict with --target; there are {columns}")
+    known = table.drop_missing(config.target)
+    left_out = len(table) - len(known)
+    notes = [f"{left_out:,} of {len(table):,} rows are left out: they have no {config.target!r}"] if left_out else []
+    return known, notes
+
+
+def _split(table: Table, config: DataConfig, task: Task, seed: int) -> list[Array]:
+    """The row numbers for training, validation and test; classes in equal shares."""
+    if config.validation + config.test >= 1:
+        raise DataError(
+            f"the shares for validation ({config.validation:g}) and test ({config.test:g}) leave no rows to train on"
+        )
+    held_out = [round(len(table) * share) for share in (config.validation, config.test)]
+    sizes = [len(table) - sum(held_out), *held_out]
+    if min(sizes) < 2:
+        raise DataError(
+            f"{table.source} has {len(table)} rows with a target, too few for training, validation and test"
+        )
+    if task == "classification":
+        return stratified_partition(table[config.target].texts(), sizes, seed)
+    return random_partition(len(table), sizes, seed)
+
+
+def encoded(encoder: TableEncoder, table: Table) -> TensorDataset:
+    """Features and targets of the rows of a table."""
+    return TensorDataset(encoder.features(table), encoder.targets(table))
+
+
+def class_names(encoder: TableEncoder) -> tuple[str, ...]:
+    """The names of the classes that the encoder's target has; none for a number."""
+    return encoder.target.classes if isinstance(encoder.target, ClassTarget) else ()

@@ -1,0 +1,40 @@
+"""Settings that are known to work, and settings proposed for a table."""
+
+from pullback.models.propose import propose_hidden
+from pullback.train.config import Config, DataConfig, ModelConfig, OptimizerConfig, ScheduleConfig, TrainingConfig
+from pullback.train.problem import Problem
+
+RECIPES: dict[str, Config] = {
+    "digits": Config(
+        name="digits",
+        model=ModelConfig(hidden=(512, 256), dropout=0.3, input_dropout=0.1),
+        training=TrainingConfig(epochs=25, batch_size=64),
+        optimizer=OptimizerConfig("adamw", lr=2e-3, options={"weight_decay": 0.01}),
+        schedule=ScheduleConfig("constant"),
+    ),
+    "digits-plain": Config(
+        name="digits-plain",
+        model=ModelConfig(hidden=(128,)),
+        training=TrainingConfig(epochs=20, batch_size=64),
+        optimizer=OptimizerConfig("sgd", lr=0.1, options={"momentum": 0.9}),
+        schedule=ScheduleConfig("constant"),
+    ),
+}
+
+# A table's run takes about so many steps, whatever its size.
+_STEPS = 3_000
+
+
+def propose(problem: Problem, data: DataConfig, name: str) -> Config:
+    """Settings for a table: a network by the numbers of its columns and rows, and enough steps to train it."""
+    rows = len(problem.train)
+    batch_size = 16 if rows < 500 else 64 if rows < 20_000 else 256
+    epochs = min(200, max(5, _STEPS * batch_size // rows))
+    return Config(
+        name=name,
+        data=data,
+        model=ModelConfig(hidden=propose_hidden(problem.inputs, problem.outputs, rows), dropout=0.1),
+        training=TrainingConfig(epochs=epochs, batch_size=batch_size, clip_norm=5.0),
+        optimizer=OptimizerConfig("adamw", lr=3e-3, options={"weight_decay": 0.01}),
+        schedule=ScheduleConfig("constant"),
+    )

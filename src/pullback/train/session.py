@@ -1,0 +1,69 @@
+"""A training run from its beginning, or from where it stopped, to its test."""
+
+from dataclasses import dataclass
+
+from pullback.base.dtypes import Array
+from pullback.base.errors import DataError
+from pullback.data.source import StrPath
+from pullback.train.config import Config
+from pullback.train.events import Listener
+from pullback.train.loop import train
+from pullback.train.problem import Problem, load_problem
+from pullback.train.report import Report, make_report
+from pullback.train.run import Run
+from pullback.train.run_folder import CHECKPOINT, REPORT, RunFolder
+from pullback.train.validate import outputs_of
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """How a run ended ("finished", "stopped early" or "interrupted"), and what it reached on the test rows.
+
+    An interrupted run was not tested: its report is None, as are the outputs (n, outputs) and targets of the test.
+    """
+
+    run: Run
+    folder: RunFolder
+    why: str
+    report: Report | None = None
+    outputs: Array | None = None
+    targets: Array | None = None
+
+
+def begin(config: Config, problem: Problem, parent: StrPath) -> tuple[Run, RunFolder]:
+    """A new run, and a new folder for it in `parent`."""
+    run = Run(config, problem)
+    folder = RunFolder.create(parent, config.name)
+    folder.begin(run)
+    return run, folder
+
+
+def take_up(folder: RunFolder) -> Run:
+    """The run of a folder, as it was when it was saved last.
+
+    Raises DataError when it is over, when nothing was saved, or when its data has changed since.
+    """
+    if folder.is_over:
+        raise DataError(f"{folder} was trained to its end; there is nothing to resume")
+    if not (folder.path / CHECKPOINT).exists():
+        raise DataError(f"{folder} has no {CHECKPOINT}: it stopped before anything was saved")
+    config = folder.config()
+    problem = load_problem(config.data, config.seed)
+    if problem.fingerprint != folder.about().fingerprint:
+        raise DataError(f"{config.data.source} has changed since {folder} was begun; a run goes on with the same data")
+    run = Run(config, problem)
+    run.load_state_dict(folder.checkpoint())
+    return run
+
+
+def carry_through(run: Run, folder: RunFolder, tell: Listener) -> Outcome:
+    """Train, and unless that was interrupted, test the weights that were best on the validation rows."""
+    why = train(run, folder.save, tell)
+    if why == "interrupted":
+        return Outcome(run, folder, why)
+    run.model.load_state_dict(run.progress.best)
+    outputs, targets = outputs_of(run.model, run.problem.test)
+    report = make_report(outputs, targets, run.problem.class_names, run.problem.encoder)
+    best = {"epoch": run.progress.best_epoch, **run.progress.history[run.progress.best_epoch - 1]}
+    folder.write_json(REPORT, {"ended": why, "best": best, "test": report.to_dict()})
+    return Outcome(run, folder, why, report, outputs, targets)
