@@ -13,6 +13,8 @@ from pullback.ir.mode import mode
 _PACKAGE = str(Path(__file__).parents[1])
 # Lines in these rooms are worth showing to a user: they hold whole networks and the training loop.
 _SHOWN = tuple(str(Path(_PACKAGE, room)) for room in ("models", "train"))
+# Lines in these rooms are the same for every op.
+_ENGINE = tuple(str(Path(_PACKAGE, room)) for room in ("ir", "ops"))
 # Where the tracing of a compiled function starts: what called it is no part of it.
 _START = str(Path(_PACKAGE, "backends"))
 
@@ -29,8 +31,8 @@ class Origin:
     """The place in the user's code that a node came from, its module, and its phase.
 
     `phase` is "forward", "backward" (then `of` is the forward node whose gradient this is) or "update"
-    (then `detail` names the parameter). `callers` are, for nodes of a program, the user's lines that led here,
-    innermost first: each a code and an instruction.
+    (then `detail` names the parameter). `frames` are, for nodes of a program, all lines that led here, Pullback's
+    own included, innermost first: each a code and an instruction.
     """
 
     code: CodeType | None = None
@@ -39,7 +41,7 @@ class Origin:
     phase: str = "forward"
     of: Any = field(default=None, repr=False)
     detail: str = ""
-    callers: tuple[tuple[CodeType, int], ...] = field(default=(), repr=False)
+    frames: tuple[tuple[CodeType, int], ...] = field(default=(), repr=False)
 
     @property
     def file(self) -> str:
@@ -88,20 +90,22 @@ def user_frame() -> FrameType | None:
     """The innermost frame that belongs to the user rather than to Pullback."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if _is_users(frame.f_code.co_filename):
+        if is_users(frame.f_code.co_filename):
             return frame
         frame = frame.f_back
     return None
 
 
-def _is_users(file: str) -> bool:
+def is_users(file: str) -> bool:
+    """Whether the lines of a file are worth showing to the user."""
     return not file.startswith(_PACKAGE) or file.startswith(_SHOWN)
 
 
-def _callers(frame: FrameType | None) -> Iterator[tuple[CodeType, int]]:
-    """The user's frames outside this one, up to where the tracing started."""
+def _frames() -> Iterator[tuple[CodeType, int]]:
+    """Every frame from the op outwards, up to where the tracing started."""
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and not frame.f_code.co_filename.startswith(_START):
-        if _is_users(frame.f_code.co_filename):
+        if not frame.f_code.co_filename.startswith(_ENGINE):
             yield frame.f_code, frame.f_lasti
         frame = frame.f_back
 
@@ -113,8 +117,8 @@ def capture() -> Origin:
     frame = user_frame()
     if frame is None:
         return Origin(modules=mode.modules, phase=mode.phase, detail=mode.detail)
-    callers = tuple(_callers(frame.f_back)) if mode.recorder is not None else ()
-    return Origin(frame.f_code, frame.f_lasti, mode.modules, mode.phase, None, mode.detail, callers)
+    frames = tuple(_frames()) if mode.recorder is not None else ()
+    return Origin(frame.f_code, frame.f_lasti, mode.modules, mode.phase, None, mode.detail, frames)
 
 
 @contextmanager
