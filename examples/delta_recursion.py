@@ -96,7 +96,9 @@ def compare(sizes: Sequence[int] = (784, 30, 10), batch: int = 10) -> float:
     for layer, (w, b, gw, gb) in enumerate(zip(network.weights, network.biases, *by_hand, strict=True), start=1):
         at_w = float(np.abs(w.grad.numpy() - gw).max())
         at_b = float(np.abs(b.grad.numpy() - gb).max())
-        print(f"layer {layer}: largest difference at W {at_w:.1e}, at b {at_b:.1e} (largest gradient {np.abs(gw).max():.1e})")
+        print(
+            f"layer {layer}: largest difference at W {at_w:.1e}, at b {at_b:.1e} (largest gradient {np.abs(gw).max():.1e})"
+        )
         worst = max(worst, at_w, at_b)
     return worst
 

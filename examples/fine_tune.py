@@ -67,7 +67,7 @@ def evaluate(name: str, model: nn.Module, x: pb.Tensor, y: pb.Tensor) -> dict[st
     found = {
         "accuracy": metrics.accuracy(y, predicted),
         "recall": metrics.recall(y, predicted, average="macro"),
-        "f1": metrics.f1(y, predicted, average="macro"),
+        "f1": metrics.f1_score(y, predicted, average="macro"),
     }
     print(f"{name:36}" + "  ".join(f"{key} {value:.3f}" for key, value in found.items()))
     return found

@@ -36,8 +36,8 @@ def test_the_sigmoid_network_learns_the_digits() -> None:
 
 def test_a_relu_on_the_logits_costs_accuracy() -> None:
     right, wrong = example("digits_mlp").main(epochs=3)
-    assert right > 0.93
-    assert wrong < right - 0.01
+    assert right > 0.92
+    assert wrong < right - 0.05
 
 
 def test_the_full_batch_network_reaches_a_small_loss() -> None:
@@ -57,7 +57,9 @@ def test_fine_tuning_beats_both_the_start_and_training_from_nothing() -> None:
 
 def test_the_gradient_check_shows_the_forgotten_factor() -> None:
     report = example("fine_tune").check_hand_written_gradients()
-    numbers = [float(word.strip(",;:()")) for word in report.replace("=", " ").split() if _is_number(word.strip(",;:()"))]
+    numbers = [
+        float(word.strip(",;:()")) for word in report.replace("=", " ").split() if _is_number(word.strip(",;:()"))
+    ]
     pairs = [a / b for a in numbers for b in numbers if b]
     assert any(abs(ratio - 10) < 0.05 for ratio in pairs), report  # N/2 for N = 20
     assert "input 0" in report

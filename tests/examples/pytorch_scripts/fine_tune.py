@@ -10,9 +10,9 @@ x = torch.randn(256, 8)
 true = torch.randn(8, 1)
 y = torch.sin(x @ true)
 
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.2, momentum=0.9)
 loss_fn = nn.MSELoss()
-for _ in range(200):
+for _ in range(400):
     optimizer.zero_grad()
     loss = loss_fn(model(x), y)
     loss.backward()
@@ -30,15 +30,15 @@ labels = labels.squeeze(1)
 criterion = nn.CrossEntropyLoss()
 head = torch.optim.AdamW(filter(lambda p: p.requires_grad, tuned.parameters()), lr=0.01)
 frozen = tuned[0][0].weight.clone()
-for _ in range(100):
+for _ in range(300):
     head.zero_grad()
     criterion(tuned(x), labels).backward()
     head.step()
 print("body unchanged", torch.equal(frozen, tuned[0][0].weight))
 for p in tuned.parameters():
     p.requires_grad_(True)
-every = torch.optim.AdamW([{"params": tuned[0].parameters(), "lr": 1e-3}, {"params": tuned[1].parameters()}], lr=1e-2)
-for _ in range(100):
+every = torch.optim.AdamW([{"params": tuned[0].parameters(), "lr": 5e-3}, {"params": tuned[1].parameters()}], lr=1e-2)
+for _ in range(300):
     every.zero_grad()
     loss = criterion(tuned(x), labels)
     loss.backward()
