@@ -13,6 +13,7 @@ Here they stand in NumPy; then the same numbers come from `loss.backward()`; the
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,9 +27,7 @@ class Network:
     def __init__(self, sizes: Sequence[int], dtype: pb.DType = pb.float32) -> None:
         self.sizes = list(sizes)
         self.biases = [pb.randn(n, dtype=dtype, requires_grad=True) for n in sizes[1:]]
-        self.weights = [
-            (pb.randn(m, n, dtype=dtype) / m**0.5).requires_grad_() for m, n in zip(sizes, sizes[1:], strict=False)
-        ]
+        self.weights = [(pb.randn(m, n, dtype=dtype) / m**0.5).requires_grad_() for m, n in pairwise(sizes)]
         self.step = pb.compile(self._step)
 
     @property
@@ -97,7 +96,8 @@ def compare(sizes: Sequence[int] = (784, 30, 10), batch: int = 10) -> float:
         at_w = float(np.abs(w.grad.numpy() - gw).max())
         at_b = float(np.abs(b.grad.numpy() - gb).max())
         print(
-            f"layer {layer}: largest difference at W {at_w:.1e}, at b {at_b:.1e} (largest gradient {np.abs(gw).max():.1e})"
+            f"layer {layer}: largest difference at W {at_w:.1e}, at b {at_b:.1e}, "
+            f"where the largest gradient is {np.abs(gw).max():.1e}"
         )
         worst = max(worst, at_w, at_b)
     return worst

@@ -54,9 +54,8 @@ def train(model: nn.Module, data, epochs: int) -> float:
         predicted = model(images).argmax(1)
     accuracy = (predicted == labels).float().mean().item()
     never = sorted(set(range(10)) - set(predicted.tolist()))
-    print(
-        f"  loss {' '.join(f'{x:.3f}' for x in losses)}   test accuracy {accuracy:.1%}   never predicted: {never or 'none'}"
-    )
+    per_epoch = " ".join(f"{x:.3f}" for x in losses)
+    print(f"  loss {per_epoch}   test accuracy {accuracy:.1%}   never predicted: {never or 'none'}")
     return accuracy
 
 
