@@ -8,12 +8,12 @@ from pullback.ops.create import zeros_like
 from pullback.ops.logic import eq, le, lt, where
 from pullback.ops.record import op
 from pullback.ops.rules import same
-from pullback.ops.unary import floor, log
+from pullback.ops.unary import log
 
 
-def _share_at_ties(g: Value, wins: Value, ties: Value) -> Value:
-    """g where the input wins, half of it where both are equal, 0 elsewhere."""
-    return where(ties, g * 0.5, where(wins, g, zeros_like(g)))
+def _share_at_ties(g: Value, loses: Value, ties: Value) -> Value:
+    """0 where the input loses, half of g where both are equal, g elsewhere, also beside NaN."""
+    return where(ties, g * 0.5, where(loses, zeros_like(g), g))
 
 
 @op(same("add"), (lambda g, z, x, y: g, lambda g, z, x, y: g), "z = x + y", ("gx = g", "gy = g"))
@@ -46,15 +46,21 @@ def div(x: Array, y: Array) -> Array:
     return np.divide(x, y)
 
 
-@op(same("floor_divide"), None, "z = ⌊x / y⌋", flops=5)
+@op(
+    same("floor_divide"),
+    (lambda g, z, x, y: zeros_like(x), lambda g, z, x, y: zeros_like(y)),
+    "z = ⌊x / y⌋",
+    ("gx = 0", "gy = 0"),
+    flops=5,
+)
 def floor_divide(x: Array, y: Array) -> Array:
-    """The quotient rounded down."""
+    """The quotient rounded down; of integers by 0 it is 0."""
     return np.floor_divide(x, y)
 
 
 @op(
     same("remainder"),
-    (lambda g, z, x, y: g, lambda g, z, x, y: -(g * floor(x / y))),
+    (lambda g, z, x, y: g, lambda g, z, x, y: -(g * floor_divide(x, y))),
     "z = x − y·⌊x / y⌋",
     ("gx = g", "gy = −g · ⌊x / y⌋"),
     flops=6,
@@ -81,18 +87,21 @@ def _exponent_gradient(g: Value, z: Value, x: Value, y: Value) -> Value:
     flops=25,
 )
 def pow_(x: Array, y: Array) -> Array:
-    """The power; NaN for a negative base with a broken exponent."""
+    """The power; NaN for a negative base with a broken exponent. Whole numbers have whole ones: 2⁻¹ is 0."""
+    if x.dtype.kind in "iu":
+        inverse = np.where(np.abs(x) == 1, np.where(y % 2 == 0, 1, x), 0)
+        return np.where(y < 0, inverse, np.power(x, np.maximum(y, 0))).astype(x.dtype)
     return np.power(x, y)
 
 
 @op(
     same("maximum", "float int bool"),
     (
-        lambda g, z, x, y: _share_at_ties(g, lt(y, x), eq(x, y)),
         lambda g, z, x, y: _share_at_ties(g, lt(x, y), eq(x, y)),
+        lambda g, z, x, y: _share_at_ties(g, lt(y, x), eq(x, y)),
     ),
     "z = max(x, y)",
-    ("gx = g where x > y, g/2 where equal", "gy = g where y > x, g/2 where equal"),
+    ("gx = g, g/2 where equal, 0 where x < y", "gy = g, g/2 where equal, 0 where y < x"),
 )
 def maximum(x: Array, y: Array) -> Array:
     """The larger of two; NaN where either is NaN."""
@@ -102,11 +111,11 @@ def maximum(x: Array, y: Array) -> Array:
 @op(
     same("minimum", "float int bool"),
     (
-        lambda g, z, x, y: _share_at_ties(g, lt(x, y), eq(x, y)),
         lambda g, z, x, y: _share_at_ties(g, lt(y, x), eq(x, y)),
+        lambda g, z, x, y: _share_at_ties(g, lt(x, y), eq(x, y)),
     ),
     "z = min(x, y)",
-    ("gx = g where x < y, g/2 where equal", "gy = g where y < x, g/2 where equal"),
+    ("gx = g, g/2 where equal, 0 where x > y", "gy = g, g/2 where equal, 0 where y > x"),
 )
 def minimum(x: Array, y: Array) -> Array:
     """The smaller of two; NaN where either is NaN."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pullback.base.dtypes import Array, int64
+from pullback.base.dtypes import Array, float32, int64
 from pullback.base.errors import ShapeError
 from pullback.base.shapes import Shape, broadcast_shapes, size_of, with_ones, without_axes
 from pullback.ir.node import Value
@@ -24,7 +24,8 @@ def _sum_to(g: Value, shape: Shape) -> Value:
     """g summed over the axes along which a tensor of this shape was repeated."""
     extra = len(g.shape) - len(shape)
     repeated = tuple(i for i, n in enumerate(g.shape) if i < extra or shape[i - extra] != n)
-    return reshape(sum_(g, axes=repeated, keepdims=False), shape=shape)
+    wide = as_dtype_of(g, float32) if g.dtype.is_half else g
+    return as_dtype_of(reshape(sum_(wide, axes=repeated, keepdims=False), shape=shape), g.dtype)
 
 
 @op(

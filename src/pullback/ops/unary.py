@@ -24,8 +24,8 @@ def abs_(x: Array) -> Array:
 
 @op(same("sign"), (lambda g, y, x: zeros_like(x),), "y = sign(x)", ("gx = 0",))
 def sign(x: Array) -> Array:
-    """−1, 0 or 1 by the sign."""
-    return np.sign(x)
+    """−1, 0 or 1 by the sign; 0 for NaN."""
+    return np.sign(np.where(x == x, x, 0))
 
 
 @op(same("exp", "float"), (lambda g, y, x: g * y,), "y = exp(x)", ("gx = g · y",), flops=12)

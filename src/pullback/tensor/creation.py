@@ -41,8 +41,13 @@ def _to_array(data: Any, wide: bool) -> Array:
     if array.dtype.kind not in "biuf":
         raise DTypeError(f"a tensor holds numbers or bools; got {type(data).__name__} {data!r}"[:300])
     if array.dtype == np.float64 and not wide and not _holds_float64(data):
-        return array.astype(get_default_dtype().numpy)
+        return _as(array, get_default_dtype())
     return array
+
+
+def _as(array: Array, dtype: DType) -> Array:
+    with np.errstate(all="ignore"):  # what is too large for a float is infinite
+        return array.astype(dtype.numpy)
 
 
 def _without_tensors(data: Any) -> Any:
@@ -76,8 +81,20 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
         return _finish(cast(value, dtype=as_dtype(dtype)) if dtype is not None else value, requires_grad)
     array = _to_array(data, wide=dtype is not None)
     if dtype is not None:
-        array = array.astype(as_dtype(dtype).numpy)
+        if not isinstance(data, np.ndarray):
+            check_range(array, as_dtype(dtype))
+        array = _as(array, as_dtype(dtype))
     return _finish(_constant(np.ascontiguousarray(array) if array.ndim else array), requires_grad)
+
+
+def check_range(numbers: Any, dtype: DType) -> None:
+    """Raise ArgumentError for numbers that an integer dtype does not hold."""
+    array = np.asarray(numbers)
+    if dtype.kind == "int" and array.size and array.dtype != np.bool_:
+        bounds = np.iinfo(dtype.numpy)
+        low, high = array.min(), array.max()
+        if not (bounds.min <= low and high <= bounds.max):
+            raise ArgumentError(f"{dtype.name} holds {bounds.min} to {bounds.max}; got numbers from {low} to {high}")
 
 
 def _constant(array: Array) -> Value:
@@ -124,6 +141,7 @@ def full(
     check_device(device)
     kind = type(fill_value)
     found = wanted_dtype(dtype, get_default_dtype() if kind is float else as_dtype(kind))
+    check_range(fill_value, found)
     return _finish(full_op(value=fill_value, shape=as_shape((size,)), dtype=found), requires_grad)
 
 

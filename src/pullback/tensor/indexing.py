@@ -14,7 +14,7 @@ from pullback.ir.node import Value
 from pullback.tensor.creation import tensor
 from pullback.tensor.pointwise import where
 from pullback.tensor.promotion import convert, expand
-from pullback.tensor.reduction import linear_index
+from pullback.tensor.reduction import linear_index, wrapped_index
 from pullback.tensor.shaping import cut as cut_box
 from pullback.tensor.shaping import flatten, permute, reshape, unsqueeze
 from pullback.tensor.tensor import Tensor, from_array
@@ -139,22 +139,10 @@ def _joint_index(input: Tensor, items: list[Any], axes: list[int]) -> tuple[Valu
     shape = broadcast_shapes(*[items[a].shape for a in axes])
     total: Value | None = None
     for a in axes:
-        place = expand(_wrapped(convert(items[a].value, int64), input.shape[a], a), shape)
+        place = expand(wrapped_index(items[a], input.shape[a], a), shape)
         total = place if total is None else total * input.shape[a] + place
     assert total is not None
     return total, shape
-
-
-def _wrapped(index: Value, size: int, axis: int) -> Value:
-    """Negative places counted from the end; checked at once where the numbers are known."""
-    if index.data is not None:
-        outside = index.data[(index.data < -size) | (index.data >= size)]
-        if outside.size:
-            raise IndexOutOfRange(f"index {outside.flat[0]} is out of range for dim {axis} with size {size}")
-        if index.data.size == 0 or index.data.min() >= 0:
-            return index
-    negative = ops.lt(index, ops.zeros_like(index))
-    return ops.where(negative, index + size, index)
 
 
 def setitem(input: Tensor, key: Key, new: Any) -> None:
@@ -202,7 +190,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     Source: torch.index_select.
     """
     axis = normalize_axis(dim, input.ndim)
-    return Tensor(ops.gather(input.value, _wrapped(convert(index.value, int64), input.shape[axis], axis), axis=axis))
+    return Tensor(ops.gather(input.value, wrapped_index(index, input.shape[axis], axis), axis=axis))
 
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:

@@ -59,6 +59,7 @@ for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
 for _name, _twin in (("iadd", "add"), ("isub", "sub"), ("imul", "mul"), ("itruediv", "div")):
     setattr(Tensor, f"__{_name}__", inplace.augmented(_twin))
 setattr(Tensor, "__neg__", pointwise.neg)  # noqa: B010  # mypy knows the method under TYPE_CHECKING
+setattr(Tensor, "__pos__", lambda self: self)  # noqa: B010
 setattr(Tensor, "__abs__", pointwise.abs)  # noqa: B010
 setattr(Tensor, "__invert__", pointwise.bitwise_not)  # noqa: B010
 setattr(Tensor, "__getitem__", indexing.getitem)  # noqa: B010
@@ -98,11 +99,6 @@ _CASTS = {
 }  # fmt: skip
 for _name, _dtype in _CASTS.items():
     setattr(Tensor, _name, _cast_method(_name, _dtype))
-
-
-def clone(self: Tensor) -> Tensor:
-    """A tensor with the same numbers, to be written to on its own; gradients flow through it."""
-    return Tensor(self.value)
 
 
 def cpu(self: Tensor) -> Tensor:
@@ -167,7 +163,8 @@ def equal(input: Tensor, other: Tensor) -> bool:
 
 
 for _method in (
-    to, clone, cpu, contiguous, size, numel, dim, element_size, is_floating_point, type_as, new_zeros, allclose, equal,
+    to, pointwise.clone, cpu, contiguous, size, numel, dim, element_size, is_floating_point, type_as, new_zeros,
+    allclose, equal,
 ):  # fmt: skip
     setattr(Tensor, _method.__name__, _method)
 

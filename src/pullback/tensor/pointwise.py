@@ -7,11 +7,11 @@ from typing import Any
 import ml_dtypes
 
 import pullback.ops as ops
-from pullback.base.dtypes import as_dtype, bool_
+from pullback.base.dtypes import as_dtype, bool_, int64
 from pullback.base.errors import ArgumentError, DTypeError
 from pullback.base.shapes import broadcast_shapes
 from pullback.ir.node import Op, Value
-from pullback.tensor.promotion import as_operand, convert, expand, floating, promoted, result_type, values_of
+from pullback.tensor.promotion import as_operand, convert, expand, floating, promoted, result_type, values_of, wrapped
 from pullback.tensor.tensor import Tensor
 
 _EXAMPLE = """
@@ -48,12 +48,28 @@ sigmoid = _unary(ops.sigmoid, "sigmoid", "1 / (1 + e⁻ˣ).")
 erf = _unary(ops.erf, "erf", "The error function.")
 neg = _unary(ops.neg, "neg", "−x.", keeps_integers=True)
 abs = _unary(ops.abs_, "abs", "|x|; its gradient at 0 is 0.", keeps_integers=True)
-sign = _unary(ops.sign, "sign", "−1, 0 or 1.", keeps_integers=True)
+
+
+def sign(input: Tensor) -> Tensor:
+    """−1, 0 or 1; 0 for NaN. Shape and dtype stay.
+
+    Source: torch.sign.
+    """
+    return clone(input) if input.dtype is bool_ else Tensor(ops.sign(input.value))
+
+
+def clone(input: Tensor) -> Tensor:
+    """A tensor with the same numbers, to be written to on its own; gradients flow through it.
+
+    Source: torch.clone.
+    """
+    value = input.value
+    return Tensor(ops.reshape(value, shape=value.shape) if value.requires_grad else value)
 
 
 def _rounding(op: Op, name: str, doc: str) -> Callable[[Tensor], Tensor]:
     def function(input: Tensor) -> Tensor:
-        return Tensor(op(input.value)) if input.dtype.is_floating_point else input
+        return Tensor(op(input.value)) if input.dtype.is_floating_point else clone(input)
 
     return _named(function, name, doc + " Integers stay.")
 
@@ -70,22 +86,59 @@ def _binary(op: Op, name: str, doc: str) -> Callable[[Any, Any], Tensor]:
     return _named(function, name, doc + " Operands are promoted and broadcast.")
 
 
-mul = multiply = _binary(ops.mul, "mul", "x · y.")
+def mul(input: Any, other: Any) -> Tensor:
+    """x · y. Operands are promoted and broadcast; of bools it is the logical and.
+
+    Source: torch.mul.
+    """
+    x, y = promoted(input, other)
+    return Tensor(ops.bitwise_and(x, y) if x.dtype is bool_ else ops.mul(x, y))
+
+
+multiply = mul
 pow = _binary(ops.pow_, "pow", "xʸ.")
 maximum = _binary(ops.maximum, "maximum", "The larger; equal ones share the gradient.")
 minimum = _binary(ops.minimum, "minimum", "The smaller; equal ones share the gradient.")
-remainder = _binary(ops.remainder, "remainder", "x − y·⌊x/y⌋, with the sign of y.")
-floor_divide = _binary(ops.floor_divide, "floor_divide", "⌊x/y⌋.")
-eq = _binary(ops.eq, "eq", "x = y.")
-ne = _binary(ops.ne, "ne", "x ≠ y.")
-lt = _binary(ops.lt, "lt", "x < y.")
-le = _binary(ops.le, "le", "x ≤ y.")
+
+
+def _division(op: Op, name: str, doc: str) -> Callable[[Any, Any], Tensor]:
+    def function(input: Any, other: Any) -> Tensor:
+        x, y = promoted(input, other)
+        if y.dtype.kind == "int" and y.data is not None and not y.data.all():
+            raise ArgumentError(f"{name} of integers by 0 has no result; divide floats, or leave the 0 out")
+        return Tensor(op(x, y))
+
+    return _named(function, name, f"{doc} Operands are promoted and broadcast. Raises ArgumentError for integers by 0.")
+
+
+remainder = _division(ops.remainder, "remainder", "x − y·⌊x/y⌋, with the sign of y.")
+floor_divide = _division(ops.floor_divide, "floor_divide", "⌊x/y⌋.")
 bitwise_and = _binary(ops.bitwise_and, "bitwise_and", "Bits that both have.")
 bitwise_or = _binary(ops.bitwise_or, "bitwise_or", "Bits that either has.")
 bitwise_xor = _binary(ops.bitwise_xor, "bitwise_xor", "Bits that one alone has.")
 bitwise_left_shift = _binary(ops.shift_left, "bitwise_left_shift", "x · 2ʸ for integers.")
 bitwise_right_shift = _binary(ops.shift_right, "bitwise_right_shift", "⌊x / 2ʸ⌋ for integers.")
 bitwise_not = _unary(ops.bitwise_not, "bitwise_not", "Every bit turned over.", keeps_integers=True)
+
+
+def _comparison(op: Op, name: str, doc: str) -> Callable[[Any, Any], Tensor]:
+    def function(input: Any, other: Any) -> Tensor:
+        return Tensor(op(*_comparable(as_operand(input), as_operand(other))))
+
+    return _named(function, name, doc + " Operands are promoted and broadcast.")
+
+
+def _comparable(x: Any, y: Any) -> list[Value]:
+    """Both in one dtype that holds them: a uint8 is compared with 300 or −1 in int64."""
+    dtype = result_type(x, y)
+    outside = [n for n in (x, y) if type(n) is int and dtype.kind == "int" and wrapped(n, dtype) != n]
+    return values_of([x, y], int64 if outside else dtype)
+
+
+eq = _comparison(ops.eq, "eq", "x = y.")
+ne = _comparison(ops.ne, "ne", "x ≠ y.")
+lt = _comparison(ops.lt, "lt", "x < y.")
+le = _comparison(ops.le, "le", "x ≤ y.")
 
 
 def gt(input: Any, other: Any) -> Tensor:
@@ -105,7 +158,7 @@ def ge(input: Any, other: Any) -> Tensor:
 
 
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
-    """x + alpha · y. Operands are promoted and broadcast.
+    """x + alpha · y. Operands are promoted and broadcast; of bools it is the logical or.
 
     >>> import pullback as pb
     >>> pb.add(pb.tensor([1, 2]), 0.5)
@@ -113,7 +166,8 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
 
     Source: torch.add.
     """
-    return Tensor(ops.add(*promoted(input, other if _is_one(alpha) else mul(other, alpha))))
+    x, y = promoted(input, other if _is_one(alpha) else mul(other, alpha))
+    return Tensor(ops.bitwise_or(x, y) if x.dtype is bool_ else ops.add(x, y))
 
 
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
@@ -152,7 +206,7 @@ def square(input: Tensor) -> Tensor:
 
     Source: torch.square.
     """
-    return mul(input, input)
+    return power(input, 2)
 
 
 def reciprocal(input: Tensor) -> Tensor:
@@ -170,11 +224,12 @@ def power(input: Any, exponent: Any) -> Tensor:
     """
     if not isinstance(exponent, Tensor) and isinstance(input, Tensor):
         if exponent == 2:
-            return mul(input, input)
+            factor = cast_to(input, int64) if input.dtype is bool_ else input
+            return mul(factor, factor)
         if exponent == 1:
             return mul(input, 1)
-        if exponent == 0.5:
-            return sqrt(input)
+        if exponent in (0.5, -0.5):
+            return sqrt(input) if exponent > 0 else rsqrt(input)
         if not input.dtype.is_floating_point and isinstance(exponent, int) and exponent < 0:
             raise ArgumentError(f"integers cannot be raised to the negative power {exponent}; cast to float first")
     return pow(input, exponent)
@@ -209,7 +264,8 @@ def sinh(input: Tensor) -> Tensor:
 
     Source: torch.sinh.
     """
-    return mul(sub(expm1(input), expm1(neg(input))), 0.5)
+    x = _as_float(input)
+    return mul(sub(expm1(x), expm1(neg(x))), 0.5)
 
 
 def cosh(input: Tensor) -> Tensor:
@@ -217,7 +273,12 @@ def cosh(input: Tensor) -> Tensor:
 
     Source: torch.cosh.
     """
-    return mul(add(exp(input), exp(neg(input))), 0.5)
+    x = _as_float(input)
+    return mul(add(exp(x), exp(neg(x))), 0.5)
+
+
+def _as_float(input: Tensor) -> Tensor:
+    return input if input.dtype.is_floating_point else Tensor(*floating(input))
 
 
 def trunc(input: Tensor) -> Tensor:
@@ -241,7 +302,10 @@ def fmod(input: Any, other: Any) -> Tensor:
 
     Source: torch.fmod.
     """
-    return sub(input, mul(div(input, other, rounding_mode="trunc"), other))
+    x, y = (Tensor(value) for value in promoted(input, other))
+    negative = lt(x, 0)
+    left = remainder(where(negative, neg(x), x), where(lt(y, 0), neg(y), y))
+    return where(negative, neg(left), left)
 
 
 def where(condition: Tensor, input: Any, other: Any) -> Tensor:
@@ -325,7 +389,7 @@ def isinf(input: Tensor) -> Tensor:
 
     Source: torch.isinf.
     """
-    return eq(abs(input), math.inf)
+    return eq(abs(_as_float(input)), math.inf)
 
 
 def isfinite(input: Tensor) -> Tensor:
@@ -333,7 +397,7 @@ def isfinite(input: Tensor) -> Tensor:
 
     Source: torch.isfinite.
     """
-    return lt(abs(input), math.inf)
+    return lt(abs(_as_float(input)), math.inf)
 
 
 def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:

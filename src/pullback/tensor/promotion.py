@@ -88,10 +88,16 @@ def values_of(operands: Iterable[Any], dtype: DType) -> list[Value]:
 
 
 def _cut(number: Number, dtype: DType) -> Number:
-    """The number as the dtype holds it, so that 2.5 in an integer tensor is 2."""
+    """The number as the dtype holds it: 2.5 in integers is 2, and 300 in uint8 is 44."""
     if dtype.kind == "float":
         return float(number)
-    return bool(number) if dtype is bool_ else int(number)
+    return bool(number) if dtype is bool_ else wrapped(int(number), dtype)
+
+
+def wrapped(number: int, dtype: DType) -> int:
+    """The integer of this dtype with the same lowest bits."""
+    lowest = 0 if dtype.name.startswith("u") else -(2 ** (dtype.bits - 1))
+    return (number - lowest) % 2**dtype.bits + lowest
 
 
 def promoted(*operands: Any) -> list[Value]:

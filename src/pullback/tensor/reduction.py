@@ -1,17 +1,19 @@
 """Sums, extremes and orders over dims."""
 
 import builtins
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import pullback.ops as ops
 from pullback.base.dtypes import DType, as_dtype, bool_, float32, int64
-from pullback.base.errors import DTypeError, ShapeError
+from pullback.base.errors import DTypeError, IndexOutOfRange, ShapeError
 from pullback.base.shapes import normalize_axes, normalize_axis, size_of, with_ones, without_axes
 from pullback.ir.node import Op, Value
 from pullback.tensor.pointwise import abs as absolute
 from pullback.tensor.pointwise import (
     cast_to,
+    clone,
     div,
     eq,
     exp,
@@ -22,11 +24,10 @@ from pullback.tensor.pointwise import (
     mul,
     ne,
     power,
-    sqrt,
     sub,
     where,
 )
-from pullback.tensor.promotion import convert
+from pullback.tensor.promotion import convert, floating
 from pullback.tensor.tensor import Tensor
 
 Dims = int | Sequence[int] | None
@@ -59,6 +60,18 @@ def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = 
     return Tensor(convert(ops.sum_(x, axes=axes, keepdims=keepdim), wanted))
 
 
+def _in_float32(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The function with 16-bit floats made float32 before and 16-bit again after, so that sums do not overflow."""
+
+    @functools.wraps(function)
+    def wide(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if not input.dtype.is_half:
+            return function(input, *args, **kwargs)
+        return cast_to(function(cast_to(input, float32), *args, **kwargs), input.dtype)
+
+    return wide
+
+
 def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over dims divided by their number of elements.
 
@@ -69,10 +82,20 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any =
     found = input if dtype is None else cast_to(input, dtype)
     if not found.dtype.is_floating_point:
         raise DTypeError(f"mean needs floats; got {found.dtype.name}: write x.float().mean()")
-    count = size_of([found.shape[a] for a in normalize_axes(dim, found.ndim)])
-    return div(sum(found, dim, keepdim), count)
+    return _mean(found, dim, keepdim)
 
 
+@_in_float32
+def _mean(input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
+    return div(sum(input, dim, keepdim), _count(input, dim))
+
+
+def _count(input: Tensor, dim: Dims) -> int:
+    """The number of elements that are reduced to one."""
+    return size_of([input.shape[a] for a in normalize_axes(dim, input.ndim)])
+
+
+@_in_float32
 def var(
     input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: int = 1
 ) -> Tensor:
@@ -80,10 +103,9 @@ def var(
 
     Source: torch.var.
     """
-    count = size_of([input.shape[a] for a in normalize_axes(dim, input.ndim)])
     away = sub(input, mean(input, dim, keepdim=True))
     less = correction if unbiased is None else int(unbiased)
-    return div(sum(mul(away, away), dim, keepdim), max_number(count - less, 0))
+    return div(sum(mul(away, away), dim, keepdim), max_number(_count(input, dim) - less, 0))
 
 
 def max_number(a: int, b: int) -> int:
@@ -94,11 +116,17 @@ def max_number(a: int, b: int) -> int:
 def std(
     input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: int = 1
 ) -> Tensor:
-    """The square root of the variance.
+    """The square root of the variance. At 0 the gradient is 0.
 
     Source: torch.std.
     """
-    return sqrt(var(input, dim, unbiased, keepdim, correction=correction))
+    return _root(var(input, dim, unbiased, keepdim, correction=correction))
+
+
+def _root(square: Tensor, exponent: float = 0.5) -> Tensor:
+    """The power, with the gradient 0 at 0, where the root has none."""
+    zero = eq(square, 0)
+    return where(zero, 0.0, power(where(zero, 1.0, square), exponent))
 
 
 def _tree_product(x: Value, axis: int) -> Value:
@@ -154,10 +182,12 @@ def amin(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Tensor:
 
 def _extreme(op: Op, input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
     axes = normalize_axes(None if dim == () else dim, input.ndim)
-    return Tensor(op(input.value, axes=axes, keepdims=keepdim)) if axes else input
+    return Tensor(op(input.value, axes=axes, keepdims=keepdim)) if axes else clone(input)
 
 
 def _place(op: Op, input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
+    if dim is not None:
+        normalize_axis(dim, input.ndim)
     if dim is None or not input.ndim:
         flat = ops.reshape(input.value, shape=(input.value.type.size,))
         place = op(flat, axis=0, keepdims=False)
@@ -198,6 +228,23 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     return Tensor(ops.gather(flat, linear_index(input.value, axis, index), axis=0))
 
 
+def wrapped_index(index: Tensor, size: int, axis: int) -> Value:
+    """Places in int64, negative ones counted from the end; checked at once where the numbers are known.
+
+    Raises IndexOutOfRange naming the dim and its size, DTypeError for floats and bools.
+    """
+    if index.dtype.kind != "int":
+        raise DTypeError(f"an index holds integers; got {index.dtype.name}")
+    places = convert(index.value, int64)
+    if places.data is not None:
+        outside = places.data[(places.data < -size) | (places.data >= size)]
+        if outside.size:
+            raise IndexOutOfRange(f"index {outside.flat[0]} is out of range for dim {axis} with size {size}")
+        if places.data.size == 0 or places.data.min() >= 0:
+            return places
+    return ops.where(ops.lt(places, ops.zeros_like(places)), places + size, places)
+
+
 def linear_index(x: Value, axis: int, index: Tensor) -> Value:
     """The places in flattened x of the entries that `index` names along an axis."""
     if index.ndim != len(x.shape) or builtins.any(
@@ -208,9 +255,7 @@ def linear_index(x: Value, axis: int, index: Tensor) -> Value:
     stride = 1
     for a in reversed(range(len(x.shape))):
         if a == axis:
-            named = convert(index.value, int64)
-            size = ops.full(value=x.shape[a], shape=index.shape, dtype=int64)
-            place = ops.where(ops.lt(named, ops.full(value=0, shape=index.shape, dtype=int64)), named + size, named)
+            place = wrapped_index(index, x.shape[a], a)
         else:
             shape = tuple(n if i == a else 1 for i, n in enumerate(index.shape))
             place = ops.broadcast(
@@ -256,7 +301,7 @@ def _max_or_min(input: Tensor, dim: Any, keepdim: bool, all_of: Any, place_of: A
     if dim is None:
         return all_of(input)
     if not input.ndim:
-        return ValuesIndices(input, place_of(input))
+        return ValuesIndices(clone(input), place_of(input, dim))
     place = place_of(input, dim, keepdim=True)
     values = _along(input, place, dim, keepdim)
     return ValuesIndices(values, place if keepdim else place_of(input, dim))
@@ -267,7 +312,7 @@ def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
     Source: torch.any.
     """
-    return _extreme(ops.amax, _truth(input), () if dim is None else dim, keepdim)
+    return _judged(ops.amax, input, dim, keepdim, of_none=False)
 
 
 def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
@@ -275,7 +320,15 @@ def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
     Source: torch.all.
     """
-    return _extreme(ops.amin, _truth(input), () if dim is None else dim, keepdim)
+    return _judged(ops.amin, input, dim, keepdim, of_none=True)
+
+
+def _judged(op: Op, input: Tensor, dim: Dims, keepdim: bool, of_none: bool) -> Tensor:
+    axes = normalize_axes(dim, input.ndim)
+    if _count(input, dim):
+        return _extreme(op, _truth(input), axes, keepdim)
+    shape = with_ones(input.shape, axes) if keepdim else without_axes(input.shape, axes)
+    return Tensor(ops.full(value=of_none, shape=shape, dtype=bool_))
 
 
 def _truth(input: Tensor) -> Tensor:
@@ -296,7 +349,8 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     Source: torch.cumsum.
     """
     x, wanted = _wide(input.value, None if dtype is None else as_dtype(dtype))
-    return Tensor(convert(ops.cumsum(x, axis=normalize_axis(dim, input.ndim)), wanted)) if input.ndim else input
+    axis = normalize_axis(dim, input.ndim)
+    return Tensor(convert(ops.cumsum(x, axis=axis), wanted)) if input.ndim else clone(Tensor(convert(x, wanted)))
 
 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
@@ -304,9 +358,10 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
 
     Source: torch.argsort (always stable).
     """
+    axis = normalize_axis(dim, input.ndim)
     if not input.ndim:
         return Tensor(ops.full(value=0, shape=(), dtype=int64))
-    return Tensor(ops.argsort(input.value, axis=normalize_axis(dim, input.ndim), descending=descending))
+    return Tensor(ops.argsort(input.value, axis=axis, descending=descending))
 
 
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = True) -> ValuesIndices:
@@ -315,19 +370,29 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     Source: torch.sort (always stable).
     """
     places = argsort(input, dim, descending)
-    return ValuesIndices(gather(input, dim, places) if input.ndim else input, places)
+    return ValuesIndices(gather(input, dim, places) if input.ndim else clone(input), places)
 
 
+@_in_float32
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """ln Σ eˣ over dims, finite wherever the result is.
 
     Source: torch.logsumexp.
     """
-    top = amax(input, dim, keepdim=True).detach()
+    x = input if input.dtype.is_floating_point else Tensor(*floating(input))
+    top = _top(x, dim)
     top = where(isinf(top), 0.0, top)
-    total = log(sum(exp(sub(input, top)), dim, keepdim=True)) + top
+    total = log(sum(exp(sub(x, top)), dim, keepdim=True)) + top
     axes = normalize_axes(dim, input.ndim)
     return total if keepdim else Tensor(ops.reshape(total.value, shape=without_axes(total.shape, axes)))
+
+
+def _top(input: Tensor, dim: Dims) -> Tensor:
+    """The largest along dims, which is taken off before eˣ; 0 where there are no elements."""
+    if _count(input, dim):
+        return amax(input, dim, keepdim=True).detach()
+    shape = with_ones(input.shape, normalize_axes(dim, input.ndim))
+    return Tensor(ops.full(value=0, shape=shape, dtype=input.dtype))
 
 
 def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
@@ -339,8 +404,12 @@ def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
 
     Source: torch.softmax.
     """
-    x = input if dtype is None else cast_to(input, dtype)
-    e = exp(sub(x, amax(x, dim, keepdim=True).detach()))
+    return _softmax(input if dtype is None else cast_to(input, dtype), dim)
+
+
+@_in_float32
+def _softmax(input: Tensor, dim: int) -> Tensor:
+    e = exp(sub(input, _top(input, dim)))
     return div(e, sum(e, dim, keepdim=True))
 
 
@@ -349,11 +418,16 @@ def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
 
     Source: torch.log_softmax.
     """
-    x = input if dtype is None else cast_to(input, dtype)
-    shifted = sub(x, amax(x, dim, keepdim=True).detach())
+    return _log_softmax(input if dtype is None else cast_to(input, dtype), dim)
+
+
+@_in_float32
+def _log_softmax(input: Tensor, dim: int) -> Tensor:
+    shifted = sub(input, _top(input, dim))
     return sub(shifted, log(sum(exp(shifted), dim, keepdim=True)))
 
 
+@_in_float32
 def norm(input: Tensor, p: float | str = 2, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """(Σ |x|ᵖ)^(1/p); the largest |x| for p = inf. At 0 the gradient is 0.
 
@@ -368,6 +442,4 @@ def norm(input: Tensor, p: float | str = 2, dim: Dims = None, keepdim: bool = Fa
         return cast_to(sum(ne(input, 0), dim, keepdim), input.dtype)
     exponent = 2.0 if p == "fro" else float(p)
     total = sum(power(size, exponent) if exponent != 2 else mul(input, input), dim, keepdim)
-    zero = eq(total, 0)
-    root = power(where(zero, 1.0, total), 1.0 / exponent)
-    return where(zero, 0.0, root)
+    return _root(total, 1.0 / exponent)

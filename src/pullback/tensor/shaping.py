@@ -118,14 +118,20 @@ def t(input: Tensor) -> Tensor:
     return transpose(input, 0, 1) if input.ndim == 2 else input
 
 
-def movedim(input: Tensor, source: int, destination: int) -> Tensor:
-    """One dim moved to another place.
+def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """One dim, or several, moved to other places; the rest keep their order.
+
+    Raises ArgumentError when a dim stands twice, or when there are not as many places as dims.
 
     Source: torch.movedim.
     """
-    order = list(range(input.ndim))
-    order.insert(normalize_axis(destination, input.ndim), order.pop(normalize_axis(source, input.ndim)))
-    return permute(input, *order)
+    moved = [normalize_axis(d, input.ndim) for d in ([source] if isinstance(source, int) else source)]
+    places = [normalize_axis(d, input.ndim) for d in ([destination] if isinstance(destination, int) else destination)]
+    if len(set(moved)) != len(moved) or len(set(places)) != len(places) or len(moved) != len(places):
+        raise ArgumentError(f"movedim takes each dim and each place once; got {source} and {destination}")
+    rest = iter(d for d in range(input.ndim) if d not in moved)
+    order = [moved[places.index(i)] if i in places else next(rest) for i in range(input.ndim)]
+    return permute(input, *order) if order else input
 
 
 def expand(input: Tensor, *sizes: Any) -> Tensor:
@@ -212,7 +218,9 @@ def split(input: Tensor, split_size_or_sections: int | Sequence[int], dim: int =
     """
     size = input.shape[normalize_axis(dim, input.ndim)]
     each = split_size_or_sections
-    sizes = [min(each, size - i) for i in range(0, size, each)] if isinstance(each, int) else list(each)
+    if isinstance(each, int) and (each < 0 or (each == 0 and size)):
+        raise ArgumentError(f"split needs pieces of at least one entry; got {each}")
+    sizes = [min(each, size - i) for i in range(0, size, each or 1)] or [0] if isinstance(each, int) else list(each)
     if sum(sizes) != size:
         raise ShapeError(f"sections {sizes} add up to {sum(sizes)}, but dim {dim} has size {size}")
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
@@ -227,7 +235,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     if chunks < 1:
         raise ArgumentError(f"chunks must be at least 1; got {chunks}")
     size = input.shape[normalize_axis(dim, input.ndim)]
-    return split(input, max(-(-size // chunks), 1), dim)
+    return split(input, -(-size // chunks), dim) if size else split(input, [0] * chunks, dim)
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
@@ -255,16 +263,29 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
     return Tensor(ops.flip(input.value, axes=normalize_axes(_sizes(dims), input.ndim)))
 
 
-def roll(input: Tensor, shifts: int, dims: int | None = None) -> Tensor:
-    """Entries moved along a dim, those that fall out coming in at the other end.
+def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
+    """Entries moved along one or more dims, those that fall out coming in at the other end.
+
+    Raises ArgumentError when there are not as many shifts as dims.
 
     Source: torch.roll.
     """
+    if not isinstance(shifts, int) or isinstance(dims, (tuple, list)):
+        return _rolled(input, [shifts] if isinstance(shifts, int) else shifts, dims)
     if dims is None:
         return reshape(roll(flatten(input), shifts, 0), input.shape)
     size = input.shape[normalize_axis(dims, input.ndim)]
     place = shifts % size if size else 0
     return cat([narrow(input, dims, size - place, place), narrow(input, dims, 0, size - place)], dims)
+
+
+def _rolled(input: Tensor, shifts: Sequence[int], dims: int | Sequence[int] | None) -> Tensor:
+    axes = list(dims) if isinstance(dims, (tuple, list)) else [dims]
+    if len(axes) != len(shifts):
+        raise ArgumentError(f"roll needs as many shifts as dims; got {tuple(shifts)} and {dims}")
+    for shift, axis in zip(shifts, axes, strict=True):
+        input = roll(input, shift, axis)
+    return input
 
 
 def repeat(input: Tensor, *sizes: Any) -> Tensor:
