@@ -157,6 +157,15 @@ def test_two_passes_at_once_do_not_disturb_each_other():
     assert [first, second] == [_all(twin), _all(twin)]
 
 
+def test_passes_are_numbered_as_they_are_begun():
+    loader, twin = (DataLoader(_points(10), 3, shuffle=True, seed=1) for _ in range(2))
+    first, second = iter(loader), iter(loader)
+    begun = [_plain(next(second))]  # the second is asked first, and is the second all the same
+    assert begun + _all(second) != _all(first)
+    _all(twin)
+    assert begun == _all(twin)[:1]
+
+
 def test_items_one_by_one():
     dataset = [{"x": np.ones(2, np.float32), "y": 3}]
     [item] = DataLoader(dataset, batch_size=None)

@@ -72,6 +72,12 @@ def test_top_k_as_scikit_learn(seed, k):
     assert metrics.top_k_accuracy(scores, truth, k) == pytest.approx(want)
 
 
+def test_of_equal_scores_the_lower_class_is_ahead():
+    scores = [[1.0, 1.0, 0.0, 1.0]]
+    assert [metrics.top_k_accuracy(scores, [3], k) for k in (1, 2, 3)] == [0.0, 0.0, 1.0]
+    assert metrics.top_k_accuracy(scores, [0], 1) == 1.0
+
+
 def test_top_k_of_equal_scores_gains_nothing():
     assert metrics.top_k_accuracy(np.zeros((5, 5)), np.arange(5), k=2) == 0.4
     assert metrics.top_k_accuracy(np.zeros((5, 5)), np.arange(5), k=1) == metrics.accuracy(

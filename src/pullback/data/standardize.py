@@ -30,20 +30,19 @@ def mean_and_scale(values: Any, axis: Axis = 0) -> tuple[Array, Array]:
     # Near the ends of float64's range squares leave it; divided by a power of two, which rounds nothing, none does.
     largest = np.abs(values).max(axis=axis, keepdims=True, where=there, initial=0.0)
     unit = np.ldexp(1.0, np.frexp(largest)[1] - 1)
-    mean, scale, constant = _moments(np.where(there, values / unit, 0.0), there, axis)
-    return mean * unit, np.where(constant | (scale * unit == 0), 1.0, scale * unit)
+    mean, scale = _moments(np.where(there, values / unit, 0.0), there, axis)
+    return mean * unit, np.where(scale * unit == 0, 1.0, scale * unit)
 
 
-def _moments(values: Array, there: Array, axis: Axis) -> tuple[Array, Array, Array]:
-    """Mean, standard deviation, and whether all are equal, of values in (-2, 2) that are 0 where not there."""
+def _moments(values: Array, there: Array, axis: Axis) -> tuple[Array, Array]:
+    """Mean and standard deviation of values in (-2, 2) that are 0 where not there."""
     count = np.maximum(there.sum(axis=axis, keepdims=True), 1)
     low = values.min(axis=axis, keepdims=True, where=there, initial=2.0)
     high = values.max(axis=axis, keepdims=True, where=there, initial=-2.0)
-    # Equality is told by the range: rounding can make the spread of a constant more than zero.
-    constant = low >= high
-    mean = np.where(constant & (low == high), low, values.sum(axis=axis, keepdims=True) / count)
+    # A constant is its own mean; a sum would round, and leave the constant a spread a little above zero.
+    mean = np.where(low == high, low, values.sum(axis=axis, keepdims=True) / count)
     squares = np.where(there, values - mean, 0.0) ** 2
-    return mean, np.sqrt(squares.sum(axis=axis, keepdims=True) / count), constant
+    return mean, np.sqrt(squares.sum(axis=axis, keepdims=True) / count)
 
 
 class StandardScaler:
