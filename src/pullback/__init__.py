@@ -47,6 +47,7 @@ from pullback.tensor.pointwise import (
     bitwise_xor,
     ceil,
     clamp,
+    clone,
     cos,
     cosh,
     div,
