@@ -40,6 +40,12 @@ class Dataset(Generic[Item]):
 class IterableDataset(Dataset[Item]):
     """Items one after another, without numbers: a subclass defines `__iter__()`.
 
+    >>> class Countdown(IterableDataset[int]):
+    ...     def __iter__(self):
+    ...         return iter([3, 2, 1])
+    >>> list(Countdown())
+    [3, 2, 1]
+
     Source: torch.utils.data.IterableDataset.
     """
 

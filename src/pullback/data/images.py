@@ -35,6 +35,18 @@ class ImageFolder(Dataset[tuple[Tensor, int]]):
     Raises MissingFile when there is no such folder, DataError when it has no subfolders or one without
     images, ArgumentError for another mode or size, MissingPillow when Pillow is not installed.
 
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> for name in ("dark", "light"):
+    ...     Path(folder.name, name).mkdir()
+    ...     Image.new("L", (3, 2), 255 * (name == "light")).save(Path(folder.name, name, "1.png"))
+    >>> images = ImageFolder(folder.name, mode="L")
+    >>> images.classes, images[1]
+    (['dark', 'light'], (tensor([[[1., 1., 1.],
+             [1., 1., 1.]]]), 1))
+    >>> folder.cleanup()
+
     Source: torchvision.datasets.ImageFolder with transforms.ToTensor.
     """
 

@@ -60,6 +60,9 @@ def random_partition(n: int, lengths: Lengths, seed: int) -> list[Array]:
     """The row numbers of each part, drawn at random: a list of (part size,) int64 arrays.
 
     Raises ArgumentError when the lengths do not add up.
+
+    >>> [part.size for part in random_partition(10, [0.7, 0.3], seed=0)]
+    [7, 3]
     """
     ends = np.cumsum(part_sizes(lengths, n))[:-1]
     return np.split(permutation(n, seed, SPLIT), ends)

@@ -41,7 +41,11 @@ def infer_task(column: Column) -> Task:
 
 @dataclass(frozen=True)
 class ClassTarget:
-    """A class to choose: `classes` are the names of the codes 0, 1, 2, ..."""
+    """A class to choose: `classes` are the names of the codes 0, 1, 2, ...
+
+    >>> ClassTarget("pet", ("cat", "dog")).decode([[0.2, 1.5], [3.0, -1.0]])
+    ['dog', 'cat']
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -100,7 +104,11 @@ class ClassTarget:
 
 @dataclass(frozen=True)
 class NumberTarget:
-    """A number to find, standardised: z = (y - mean) / scale with the training rows' mean and deviation."""
+    """A number to find, standardised: z = (y - mean) / scale with the training rows' mean and deviation.
+
+    >>> NumberTarget("price", mean=100.0, scale=20.0).decode([[-1.0], [0.5]]).tolist()
+    [80.0, 110.0]
+    """
 
     name: str
     mean: float
