@@ -78,7 +78,8 @@ class Lines:
         speed = self.rows / (time.perf_counter() - self.started)
         metric = _COLUMNS[self.metric][1](record[self.metric])
         place = f"{record['epoch']:.0f}/{self.epochs}"
-        line = f"{place:>9}  {record['train_loss']:>10.4f}  {record['validation_loss']:>8.4f}  {metric:>12}  {speed:>9,.0f}"
+        losses = f"{record['train_loss']:>10.4f}  {record['validation_loss']:>8.4f}"
+        line = f"{place:>9}  {losses}  {metric:>12}  {speed:>9,.0f}"
         return f"{line}  best so far" if event.is_best else line
 
 

@@ -10,8 +10,8 @@ import typer
 from pullback.models.mlp import ACTIVATIONS
 from pullback.train.optimizers import OPTIMIZERS, SCHEDULES
 from pullback.train.recipes import RECIPES
-from pullback.train.settings import SettingsError
 from pullback.train.settings import Path as SettingPath
+from pullback.train.settings import SettingsError
 
 _TABLE, _NETWORK, _LEARNING, _RUN = "A table of your own", "The network", "Learning", "The run"
 

@@ -1,14 +1,17 @@
 """Reports as tables in the terminal."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pullback.cli.console import console
 from pullback.train.metrics import ClassificationReport
 from pullback.train.report import RegressionReport, Report
+from pullback.train.run_folder import CONFIG, METRICS, WEIGHTS
 from pullback.train.session import Outcome
 
 
-def show_outcome(outcome: Outcome, quiet: bool) -> None:
+def show_outcome(outcome: Outcome, pictures: Sequence[Path], quiet: bool) -> None:
     """How a run ended: the test report, or how to go on."""
     if outcome.report is None:
         _show_interruption(outcome)
@@ -16,7 +19,12 @@ def show_outcome(outcome: Outcome, quiet: bool) -> None:
     if not quiet:
         console().print()
         show_report(outcome.report, f"Test: {len(outcome.run.problem.test):,} rows never seen before")
-    _print(f"{summary(outcome.report)}, weights of epoch {outcome.run.progress.best_epoch}: {outcome.folder}")
+        console().print()
+    _print(f"{summary(outcome.report)} (with the weights of epoch {outcome.run.progress.best_epoch})")
+    _print(f"Run folder: {outcome.folder}")
+    if not quiet:
+        names = [WEIGHTS, CONFIG, METRICS, *(path.name for path in pictures)]
+        _print(f"            {', '.join(names)}")
 
 
 def _show_interruption(outcome: Outcome) -> None:

@@ -6,14 +6,16 @@ from typing import Any
 
 from pullback.base.errors import ArgumentError, suggest
 from pullback.cli import options as o
+from pullback.cli.console import console
 from pullback.cli.display import open_display
 from pullback.cli.tables import show_outcome
 from pullback.train.config import Config, read_toml
+from pullback.train.pictures import can_draw, draw_pictures
 from pullback.train.problem import load_problem
 from pullback.train.recipes import RECIPES, propose
 from pullback.train.run import Run
 from pullback.train.run_folder import RunFolder, runs_in
-from pullback.train.session import begin, carry_through, take_up
+from pullback.train.session import Outcome, begin, carry_through, take_up
 from pullback.train.settings import Where
 
 _NOT_SETTINGS = ("what", "out", "set_", "resume", "quiet", "no_pictures")
@@ -39,7 +41,7 @@ def train_verb(
     limit: o.Limit = None,
     seed: o.Seed = None,
     name: o.Name = "",
-    out: o.Out = Path("runs"),  # noqa: B008  # typer reads the default
+    out: o.Out = Path("runs"),
     set_: o.Set = None,
     resume: o.Resume = False,
     quiet: o.Quiet = False,
@@ -63,7 +65,17 @@ def train_verb(
     run, folder = _resumed(what, out, given) if resume else _begun(what, out, given)
     with open_display(run, folder, quiet) as tell:
         outcome = carry_through(run, folder, tell)
-    show_outcome(outcome, quiet)
+    pictures = [] if no_pictures or outcome.report is None else _pictures(outcome, quiet)
+    show_outcome(outcome, pictures, quiet)
+
+
+def _pictures(outcome: Outcome, quiet: bool) -> list[Path]:
+    """The pictures of the run; where they cannot be drawn, a line that says how they could."""
+    if can_draw():
+        return draw_pictures(outcome)
+    if not quiet:
+        console().print("No pictures: they are drawn by matplotlib; pip install 'pullback[plots]'", markup=False)
+    return []
 
 
 def _begun(what: str, out: Path, given: Mapping[str, Any]) -> tuple[Run, RunFolder]:

@@ -1,6 +1,5 @@
 """What a run is: its data, its network, its optimizer and schedule, and how long it trains."""
 
-import inspect
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,7 +9,7 @@ from typing import Any, Self
 from pullback.base.errors import PullbackError, suggest
 from pullback.data.source import StrPath, existing_file
 from pullback.models.mlp import ACTIVATIONS
-from pullback.train.optimizers import OPTIMIZERS, SCHEDULES, try_optimizer, try_schedule
+from pullback.train.optimizers import OPTIMIZERS, SCHEDULES, Choice, try_optimizer, try_schedule
 from pullback.train.settings import Path, SettingsError, Where, change, checked_value, setting, unknown_key
 from pullback.train.toml_text import line_of
 
@@ -56,29 +55,18 @@ class Named:
     name: str
     options: Mapping[str, Any]
 
-    def _options(
-        self, call: Callable[..., Any], taken: set[str], given: Mapping[str, Any], where: Where, path: Path
+    def _further(
+        self, choice: Choice, given: Mapping[str, Any], own: tuple[str, ...], where: Where, path: Path
     ) -> tuple[dict[str, Any], list[str]]:
-        """The further settings, checked against the arguments of what is called."""
-        known = {name: p for name, p in inspect.signature(call).parameters.items() if name not in taken}
+        """The further settings, checked against those that the choice takes."""
         options, problems = {}, []
         for key, value in given.items():
-            if key not in known:
-                problems.append(f"{where((*path, key))}: {unknown_key(key, path, ['name', *self._own(), *known])}")
+            if key not in choice.options:
+                problems.append(f"{where((*path, key))}: {unknown_key(key, path, [*own, *choice.options])}")
                 continue
-            options[key], problem = checked_value(key, value, _type_like(known[key].default), {})
+            options[key], problem = checked_value(key, value, choice.options[key], {})
             problems += [f"{where((*path, key))}: {problem}"] if problem else []
         return options, problems
-
-    def _own(self) -> tuple[str, ...]:
-        return ()
-
-
-def _type_like(default: Any) -> Any:
-    """The type of an argument, told from its default."""
-    if isinstance(default, tuple):
-        return tuple[(float,) * len(default)]  # type: ignore[misc]  # a type made at run time
-    return {bool: bool, int: float, float: float, str: str}.get(type(default), float)
 
 
 @dataclass(frozen=True)
@@ -89,9 +77,6 @@ class OptimizerConfig(Named):
     lr: float = setting(1e-3, "learning rate; with one-cycle its highest value", above=0)
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def _own(self) -> tuple[str, ...]:
-        return ("lr",)
-
     def checked(self, given: Mapping[str, Any], where: Where, path: Path) -> tuple[Self, list[str]]:
         """Another optimizer, or other arguments of this one; and a line for each that cannot be."""
         rest = dict(given)
@@ -101,7 +86,7 @@ class OptimizerConfig(Named):
         same = name == self.name
         default = self.lr if same else OPTIMIZERS[name].lr
         lr, problem = checked_value("lr", rest.pop("lr", default), float, {"above": 0})
-        options, problems = self._options(OPTIMIZERS[name].make, {"params", "lr"}, rest, where, path)
+        options, problems = self._further(OPTIMIZERS[name], rest, ("name", "lr"), where, path)
         problems += [f"{where((*path, 'lr'))}: {problem}"] if problem else []
         chosen = replace(self, name=name, lr=lr, options={**(self.options if same else {}), **options})
         return chosen, problems or _tried(lambda: try_optimizer(name, lr, chosen.options), where, path)
@@ -111,7 +96,7 @@ class OptimizerConfig(Named):
 class ScheduleConfig(Named):
     """How the learning rate changes from step to step."""
 
-    name: str = setting("constant", f"one of {', '.join(SCHEDULES)}")
+    name: str = setting("one-cycle", f"one of {', '.join(SCHEDULES)}")
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def checked(self, given: Mapping[str, Any], where: Where, path: Path) -> tuple[Self, list[str]]:
@@ -120,8 +105,7 @@ class ScheduleConfig(Named):
         name, problem = _known_name(rest.pop("name", self.name), SCHEDULES, "schedule")
         if problem:
             return self, [f"{where((*path, 'name'))}: {problem}"]
-        plan = SCHEDULES[name]
-        options, problems = self._options(plan.make, {"optimizer", "last_epoch", *plan.filled}, rest, where, path)
+        options, problems = self._further(SCHEDULES[name], rest, ("name",), where, path)
         chosen = replace(self, name=name, options={**(self.options if name == self.name else {}), **options})
         return chosen, problems or _tried(lambda: try_schedule(name, chosen.options), where, path)
 

@@ -10,14 +10,14 @@ RECIPES: dict[str, Config] = {
         model=ModelConfig(hidden=(512, 256), dropout=0.3, input_dropout=0.1),
         training=TrainingConfig(epochs=25, batch_size=64),
         optimizer=OptimizerConfig("adamw", lr=2e-3, options={"weight_decay": 0.01}),
-        schedule=ScheduleConfig("constant"),
+        schedule=ScheduleConfig("one-cycle"),
     ),
     "digits-plain": Config(
         name="digits-plain",
         model=ModelConfig(hidden=(128,)),
         training=TrainingConfig(epochs=20, batch_size=64),
         optimizer=OptimizerConfig("sgd", lr=0.1, options={"momentum": 0.9}),
-        schedule=ScheduleConfig("constant"),
+        schedule=ScheduleConfig("one-cycle"),
     ),
 }
 
@@ -36,5 +36,5 @@ def propose(problem: Problem, data: DataConfig, name: str) -> Config:
         model=ModelConfig(hidden=propose_hidden(problem.inputs, problem.outputs, rows), dropout=0.1),
         training=TrainingConfig(epochs=epochs, batch_size=batch_size, clip_norm=5.0),
         optimizer=OptimizerConfig("adamw", lr=3e-3, options={"weight_decay": 0.01}),
-        schedule=ScheduleConfig("constant"),
+        schedule=ScheduleConfig("one-cycle"),
     )

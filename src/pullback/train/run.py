@@ -67,11 +67,10 @@ class Run:
         self.config, self.problem = config, problem
         self.model = make_model(config, problem.inputs, problem.outputs)
         self.loader = DataLoader(problem.train, config.training.batch_size, shuffle=True, seed=config.seed)
-        self.optimizer = make_optimizer(
-            self.model.parameters(), config.optimizer.name, config.optimizer.lr, config.optimizer.options
-        )
-        steps = len(self.loader) * config.training.epochs
-        self.schedule = make_schedule(self.optimizer, config.schedule.name, config.schedule.options, steps)
+        how, epochs = config.optimizer, config.training.epochs
+        self.optimizer = make_optimizer(self.model.named_parameters(), how.name, how.lr, how.options)
+        plan, steps = config.schedule, len(self.loader) * epochs
+        self.schedule = make_schedule(self.optimizer, plan.name, plan.options, steps, epochs)
         self.progress = Progress()
 
     def loss(self, scores: Tensor, targets: Tensor) -> Tensor:

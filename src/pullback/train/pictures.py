@@ -1,0 +1,149 @@
+"""The pictures of a run: its curves, its confusion matrix, its worst mistakes."""
+
+import io
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pullback.base.atomic import atomic_write
+from pullback.base.dtypes import Array
+from pullback.train.metrics import ClassificationReport
+from pullback.train.report import probabilities, worst_mistakes
+from pullback.train.session import Outcome
+
+BLUE, ORANGE, INK, PALE = "#2563a8", "#d9762b", "#222222", "#e3e3e3"
+SHEET = (5, 8)  # rows and columns of the sheet of mistakes
+MOST_CLASSES = 30  # of a confusion matrix that can still be read
+
+
+def can_draw() -> bool:
+    """Whether matplotlib is installed."""
+    return find_spec("matplotlib") is not None
+
+
+def draw_pictures(outcome: Outcome) -> list[Path]:
+    """Draw what the run has to show into its folder; the files made.
+
+    curves.png always; for classes confusion.png; for images mistakes.png; for numbers predictions.png.
+    """
+    folder, problem = outcome.folder.path, outcome.run.problem
+    made = [_keep(curves(outcome.run.progress.history, outcome.run.progress.best_epoch), folder / "curves.png")]
+    if outcome.outputs is None or outcome.targets is None:
+        return made
+    if isinstance(outcome.report, ClassificationReport):
+        if len(outcome.report.class_names) <= MOST_CLASSES:
+            made.append(_keep(confusion(outcome.report), folder / "confusion.png"))
+        if problem.encoder is None:
+            images = problem.test.arrays[0]  # (n, 1, h, w)
+            sheet = mistakes(images, outcome.outputs, outcome.targets, problem.class_names)
+            made.append(_keep(sheet, folder / "mistakes.png"))
+    elif problem.encoder is not None:
+        decode = problem.encoder.target.decode
+        found, truth = np.asarray(decode(outcome.outputs)), np.asarray(decode(outcome.targets))
+        made.append(_keep(predictions(found, truth, problem.encoder.target.name), folder / "predictions.png"))
+    return made
+
+
+def _keep(figure: Any, path: Path) -> Path:
+    """Write a figure as PNG, whole or not at all, with the same bytes for the same numbers."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
+    with atomic_write(path) as file:
+        file.write(buffer.getvalue())
+    return path
+
+
+def _figure(width: float, height: float) -> Any:
+    from matplotlib.figure import Figure  # without pyplot: no window, no state that outlives the picture
+
+    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+
+
+def _plain(axes: Any) -> None:
+    """Axes without a frame, with a pale grid behind the lines."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color=PALE, linewidth=0.8)
+    axes.set_axisbelow(True)
+
+
+def curves(history: Sequence[Mapping[str, float]], best_epoch: int) -> Any:
+    """The loss and the watched metric over the epochs, the best epoch marked."""
+    epochs = [record["epoch"] for record in history]
+    metric, title = _watched(history[0])
+    figure = _figure(9, 3.6)
+    left, right = figure.subplots(1, 2)
+    left.plot(epochs, [record["train_loss"] for record in history], color=BLUE, label="training")
+    left.plot(epochs, [record["validation_loss"] for record in history], color=ORANGE, label="validation")
+    left.set(title="Loss", xlabel="epoch", ylim=(0, None))
+    left.legend(frameon=False)
+    values = [record[metric] for record in history]
+    best = values[best_epoch - 1]
+    right.plot(epochs, values, color=ORANGE)
+    right.plot([best_epoch], [best], "o", color=ORANGE)
+    right.set(title=f"Validation {title}: best {best:.4f}, epoch {best_epoch}", xlabel="epoch")
+    for axes in (left, right):
+        _plain(axes)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+def _watched(record: Mapping[str, float]) -> tuple[str, str]:
+    if "validation_accuracy" in record:
+        return "validation_accuracy", "accuracy"
+    return "validation_r2", "R²"
+
+
+def confusion(report: ClassificationReport) -> Any:
+    """The confusion matrix: mistakes shaded by their number, the right ones left white."""
+    matrix = np.array(report.confusion)
+    wrong = np.ma.masked_where(np.eye(len(matrix), dtype=bool) | (matrix == 0), matrix)
+    size = 2.2 + 0.42 * len(matrix)
+    figure = _figure(size, size)
+    axes = figure.subplots()
+    axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=1.4 * max(1, matrix[~wrong.mask].max(initial=0)))
+    for (i, j), count in np.ndenumerate(matrix):
+        if count:
+            axes.text(j, i, str(count), ha="center", va="center", color=BLUE if i == j else INK, fontsize=9)
+    places = range(len(matrix))
+    long = max(map(len, report.class_names)) > 3
+    axes.set_xticks(places, report.class_names, rotation=90 if long else 0)
+    axes.set_yticks(places, report.class_names)
+    axes.tick_params(length=0)
+    axes.spines[:].set_color(PALE)
+    axes.set(xlabel="predicted", ylabel="true", title=f"Test accuracy {report.accuracy:.4f}")
+    return figure
+
+
+def mistakes(images: Array, scores: Array, targets: Array, names: Sequence[str]) -> Any:
+    """The worst mistakes as a sheet: images (n, 1, h, w), what each was read as and how surely, and what it is."""
+    worst, chances = worst_mistakes(scores, targets, SHEET[0] * SHEET[1]), probabilities(scores)
+    rows, columns = max(1, -(-len(worst) // SHEET[1])), SHEET[1]
+    wrong = int((scores.argmax(axis=1) != targets).sum())
+    figure = _figure(1.25 * columns, 1.62 * rows + 0.5)
+    shown = f"the {len(worst)} worst of {wrong}" if wrong > len(worst) else f"all {wrong}"
+    figure.suptitle(f"Mistakes on the {len(targets):,} test rows: {shown}", fontsize=12)
+    for axes in (cells := figure.subplots(rows, columns).ravel()):
+        axes.set_axis_off()
+    for axes, i in zip(cells, worst, strict=False):
+        read = int(scores[i].argmax())
+        axes.imshow(images[i, 0], cmap="gray_r", vmin=0, vmax=1)
+        told = (
+            f"a {names[targets[i]]} read as {names[read]}\n{chances[i, read]:.3f} against {chances[i, targets[i]]:.3f}"
+        )
+        axes.set_title(told, fontsize=7.5, color=INK)
+    return figure
+
+
+def predictions(found: Array, truth: Array, name: str) -> Any:
+    """Predicted against true numbers (n,): a perfect network's points lie on the line."""
+    figure = _figure(4.8, 4.8)
+    axes = figure.subplots()
+    low, high = float(min(found.min(), truth.min())), float(max(found.max(), truth.max()))
+    axes.plot([low, high], [low, high], color=PALE, linewidth=1.5)
+    axes.scatter(truth, found, s=14, color=BLUE, alpha=0.6, linewidths=0)
+    axes.set(xlabel=f"true {name}", ylabel=f"predicted {name}", title=f"{name}: the test rows")
+    _plain(axes)
+    return figure
