@@ -1,5 +1,6 @@
 """Optimisers and learning-rate schedules, under PyTorch's names."""
 
+from pullback.optim import lr_scheduler
 from pullback.optim.adadelta import Adadelta
 from pullback.optim.adagrad import Adagrad
 from pullback.optim.adam import Adam, AdamW
@@ -16,4 +17,5 @@ from pullback.optim.sgd import SGD
 __all__ = [
     "ASGD", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam", "Optimizer", "RAdam",
     "RMSprop",
+    "lr_scheduler",
 ]  # fmt: skip
