@@ -32,6 +32,11 @@ class ComposedLR(LRScheduler):
         self._schedulers = schedulers
         self.optimizer = owner
 
+    def _initial_step(self) -> None:
+        for schedule in self._schedulers:
+            schedule._step_count = 0  # so that beginning anew does not look like a step before the optimiser's
+        super()._initial_step()
+
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimiser, with the state of each schedule."""
         kept = {key: value for key, value in self.__dict__.items() if key not in ("optimizer", "_schedulers")}
