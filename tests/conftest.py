@@ -10,6 +10,9 @@ import os
 import warnings
 import zlib
 
+# Small matrix products on several BLAS threads spend their time waiting for each other when other programs run, too.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import hypothesis
 import numpy as np
 import pytest
