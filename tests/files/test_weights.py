@@ -172,6 +172,15 @@ def test_what_cannot_be_saved(name: str, tree: object, error: type, words: str, 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_good_file_may_begin_like_a_pickle(tmp_path: Path) -> None:
+    beginnings = set()
+    for length in range(300):
+        save({"w": pb.ones(1)}, tmp_path / "w.safetensors", {"note": "x" * length})
+        beginnings.add((tmp_path / "w.safetensors").read_bytes()[0])
+        assert load(tmp_path / "w.safetensors")["w"].item() == 1
+    assert 0x80 in beginnings
+
+
 def good_bytes(tmp_path: Path) -> bytes:
     write_safetensors(tmp_path / "good.safetensors", {"w": np.ones(100, np.float32)})
     return (tmp_path / "good.safetensors").read_bytes()

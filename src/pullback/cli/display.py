@@ -13,7 +13,7 @@ from pullback.train.run_folder import RunFolder
 _SMOOTHING = 0.98  # of the loss that the bar shows, from step to step
 _PATIENCE = 0.1  # seconds between two looks of the bar
 
-_COLUMNS = {
+_COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
     "validation_accuracy": ("val accuracy", lambda x: f"{100 * x:.2f} %"),
     "validation_r2": ("val R²", lambda x: f"{x:.4f}"),
 }

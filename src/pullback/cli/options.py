@@ -1,7 +1,7 @@
 """The options of `pullback train`, and which setting each of them changes."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -127,7 +127,7 @@ def _sizes(text: str) -> list[int]:
         raise SettingsError([f"--hidden: sizes are whole numbers with commas, such as 512,256; got {text!r}"]) from None
 
 
-_LISTS = {"hidden": _sizes, "exclude": lambda text: [part.strip() for part in text.split(",")]}
+_LISTS: dict[str, Callable[[str], Any]] = {"hidden": _sizes, "exclude": lambda text: [part.strip() for part in text.split(",")]}
 
 
 def _assignment(text: str) -> tuple[SettingPath, Any]:

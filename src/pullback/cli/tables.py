@@ -16,15 +16,15 @@ def show_outcome(outcome: Outcome, pictures: Sequence[Path], quiet: bool) -> Non
     if outcome.report is None:
         _show_interruption(outcome)
         return
-    if not quiet:
-        console().print()
-        show_report(outcome.report, f"Test: {len(outcome.run.problem.test):,} rows never seen before")
-        console().print()
+    if quiet:
+        _print(f"{summary(outcome.report)}: {outcome.folder}")
+        return
+    console().print()
+    show_report(outcome.report, f"Test: {len(outcome.run.problem.test):,} rows never seen before")
+    console().print()
     _print(f"{summary(outcome.report)} (with the weights of epoch {outcome.run.progress.best_epoch})")
     _print(f"Run folder: {outcome.folder}")
-    if not quiet:
-        names = [WEIGHTS, CONFIG, METRICS, *(path.name for path in pictures)]
-        _print(f"            {', '.join(names)}")
+    _print(f"            {', '.join([WEIGHTS, CONFIG, METRICS, *(path.name for path in pictures)])}")
 
 
 def _show_interruption(outcome: Outcome) -> None:
@@ -78,7 +78,7 @@ def _class_table(report: ClassificationReport, title: str) -> Any:
 
 
 def _confusion_table(report: ClassificationReport) -> Any:
-    table = _table("Confusion: rows are true classes, columns predicted ones")
+    table = _table("Confusion: true classes down, predicted across")
     table.add_column("")
     for name in report.class_names:
         table.add_column(name, justify="right")

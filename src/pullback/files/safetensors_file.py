@@ -54,10 +54,11 @@ def read_safetensors(path: StrPath) -> tuple[dict[str, Array], dict[str, str]]:
 
     found = existing_file(path)
     content = found.read_bytes()
-    _refuse_pickles(found, content)
     try:
         entries = deserialize(content)  # type: ignore[no-untyped-call]  # the library has no types
     except SafetensorError as error:
+        # Asked only now: a good file, too, may begin with these bytes, which hold the length of its header.
+        _refuse_pickles(found, content)
         raise DataError(f"{found} is no safetensors file, or it is cut short or damaged ({error})") from error
     arrays = {name: _as_array(found, name, entry) for name, entry in entries}
     return arrays, _metadata(content)

@@ -71,7 +71,7 @@ class MLP(Module):
         x: Any = input.flatten(1)  # (b, inputs)
         for layer in self.children():
             x = layer(x)
-        return x  # type: ignore[no-any-return]
+        return x
 
 
 def _layers(config: MLPConfig) -> dict[str, Module]:

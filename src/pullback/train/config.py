@@ -152,7 +152,7 @@ class Config:
         config, problems = change(self, given, where)
         if problems:
             raise SettingsError(problems)
-        return config  # type: ignore[no-any-return]
+        return config
 
 
 def read_toml(path: StrPath) -> tuple[dict[str, Any], Where]:

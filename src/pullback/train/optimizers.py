@@ -22,7 +22,7 @@ class Choice:
     @property
     def options(self) -> dict[str, Any]:
         """The further settings that it takes, each with its type."""
-        signature = get_type_hints(self.make.__init__ if isinstance(self.make, type) else self.make)
+        signature = get_type_hints(vars(self.make).get("__init__", self.make))
         return {name: hint for name, hint in signature.items() if name not in _NOT_OPTIONS}
 
 

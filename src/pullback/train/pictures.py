@@ -130,9 +130,8 @@ def mistakes(images: Array, scores: Array, targets: Array, names: Sequence[str])
     for axes, i in zip(cells, worst, strict=False):
         read = int(scores[i].argmax())
         axes.imshow(images[i, 0], cmap="gray_r", vmin=0, vmax=1)
-        told = (
-            f"a {names[targets[i]]} read as {names[read]}\n{chances[i, read]:.3f} against {chances[i, targets[i]]:.3f}"
-        )
+        surely = f"{chances[i, read]:.3f} against {chances[i, targets[i]]:.3f}"
+        told = f"a {names[targets[i]]} read as {names[read]}\n{surely}"
         axes.set_title(told, fontsize=7.5, color=INK)
     return figure
 
