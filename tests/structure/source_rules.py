@@ -245,5 +245,6 @@ def is_nothing(statement: ast.stmt) -> bool:
 def vague_names(names: Iterable[str]) -> list[str]:
     """Module names that say nothing about what is inside."""
     vague = {"utils", "util", "helpers", "helper", "misc", "common", "manager", "managers"}
-    given = set(names) - {f"{PACKAGE}.{name}" for name in FRONT_DOOR}
+    pytorch_s = {f"{PACKAGE}.nn.utils", *(f"{PACKAGE}.{name}" for name in FRONT_DOOR)}
+    given = set(names) - pytorch_s
     return [f"{name}: name the module after what it holds" for name in given if name.split(".")[-1] in vague]

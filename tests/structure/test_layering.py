@@ -87,7 +87,7 @@ PLANTED: list[tuple[Rule, dict[str, str], str]] = [
     (rules.pickle_uses, {"pullback.files.a": "np.save(path, x, allow_pickle=flag)"}, "allow_pickle"),
     (rules.swallowed_errors, {"pullback.files.a": "try:\n    f()\nexcept OSError:\n    pass"}, "hides"),
     (rules.swallowed_errors, {"pullback.files.a": "try:\n    f()\nexcept OSError:\n    ..."}, "hides"),
-    (rules.vague_names, {"pullback.nn.utils": ""}, "pullback.nn.utils"),
+    (rules.vague_names, {"pullback.optim.utils": ""}, "pullback.optim.utils"),
 ]
 
 HARMLESS = {

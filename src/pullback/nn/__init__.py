@@ -1,13 +1,126 @@
-"""Layers, losses and the modules that hold them, under PyTorch's names."""
+"""Layers, losses and the modules that hold them, under PyTorch's names.
 
-from pullback.nn import functional, init
-from pullback.nn.activation import ReLU, Sigmoid, Tanh
-from pullback.nn.containers import Sequential
-from pullback.nn.dropout import Dropout
-from pullback.nn.linear import Linear
-from pullback.nn.loss import CrossEntropyLoss, MSELoss
+Source: torch.nn.
+"""
+
+from pullback.nn import functional, init, utils
+from pullback.nn.activation import (
+    CELU,
+    ELU,
+    GELU,
+    GLU,
+    SELU,
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softmin,
+    Softplus,
+    Softshrink,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+    Threshold,
+)
+from pullback.nn.containers import ModuleDict, ModuleList, ParameterList, Sequential
+from pullback.nn.distance import CosineSimilarity, PairwiseDistance
+from pullback.nn.dropout import AlphaDropout, Dropout
+from pullback.nn.linear import Bilinear, Identity, Linear
+from pullback.nn.loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CosineEmbeddingLoss,
+    CrossEntropyLoss,
+    GaussianNLLLoss,
+    HingeEmbeddingLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MarginRankingLoss,
+    MSELoss,
+    MultiLabelSoftMarginLoss,
+    MultiMarginLoss,
+    NLLLoss,
+    PoissonNLLLoss,
+    SmoothL1Loss,
+    SoftMarginLoss,
+    TripletMarginLoss,
+)
 from pullback.nn.module import Module
 from pullback.nn.parameter import Parameter
-from pullback.nn.reshaping import Flatten
+from pullback.nn.reshaping import Flatten, Unflatten
 
-__all__ = sorted(name for name in dir() if not name.startswith("_"))
+__all__ = [
+    "CELU",
+    "ELU",
+    "GELU",
+    "GLU",
+    "SELU",
+    "AlphaDropout",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "Bilinear",
+    "CosineEmbeddingLoss",
+    "CosineSimilarity",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Flatten",
+    "GaussianNLLLoss",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "HingeEmbeddingLoss",
+    "HuberLoss",
+    "Identity",
+    "KLDivLoss",
+    "L1Loss",
+    "LeakyReLU",
+    "Linear",
+    "LogSigmoid",
+    "LogSoftmax",
+    "MSELoss",
+    "MarginRankingLoss",
+    "Mish",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss",
+    "NLLLoss",
+    "PReLU",
+    "PairwiseDistance",
+    "Parameter",
+    "ParameterList",
+    "PoissonNLLLoss",
+    "ReLU",
+    "ReLU6",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "SmoothL1Loss",
+    "SoftMarginLoss",
+    "Softmax",
+    "Softmin",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
+    "Tanh",
+    "Tanhshrink",
+    "Threshold",
+    "TripletMarginLoss",
+    "Unflatten",
+    "functional",
+    "init",
+    "utils",
+]

@@ -1,31 +1,59 @@
-"""Layers that drop elements at random in training."""
+"""Layers that drop elements at random in training. They draw from the default generator."""
 
-from pullback.base.errors import ArgumentError
 from pullback.nn import functional as F
+from pullback.nn.functional.dropping import check_probability
 from pullback.nn.module import Module
 from pullback.tensor.tensor import Tensor
-from pullback.tensor.tracing import watched
 
 
-class Dropout(Module):
-    """In training each element 0 with probability p, else divided by 1 − p; in evaluation the input itself.
+class _Dropping(Module):
+    """A layer with a probability p of dropping."""
 
-    Raises ArgumentError when p is not from 0 to 1.
-
-    Source: torch.nn.Dropout; Srivastava et al. 2014.
-    """
+    __constants__ = ("p", "inplace")
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
-        if not 0 <= p <= 1:
-            raise ArgumentError(f"a dropout probability is from 0 to 1; got {p}")
+        check_probability(p)
         self.p = p
         self.inplace = inplace
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Drop in training mode."""
-        return F.dropout(input, watched(lambda: self.p, ("p", id(self))), self.training)
 
     def extra_repr(self) -> str:
         """The probability."""
         return f"p={self.p}, inplace={self.inplace}"
+
+
+class Dropout(_Dropping):
+    """In training each element 0 with probability p, else divided by 1 − p; in evaluation the input itself.
+
+    Raises ArgumentError when p is not from 0 to 1.
+
+    >>> import pullback as pb
+    >>> layer = pb.nn.Dropout(0.75)
+    >>> sorted(set(layer(pb.ones(100)).tolist()))
+    [0.0, 4.0]
+    >>> layer.eval()(pb.ones(2))
+    tensor([1., 1.])
+
+    Source: torch.nn.Dropout; Srivastava et al. 2014.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Drop, in training mode."""
+        return F.dropout(input, self.p, self.training)
+
+
+class AlphaDropout(_Dropping):
+    """Dropout that keeps mean 0 and variance 1 behind SELU.
+
+    Raises ArgumentError when p is not from 0 to 1.
+
+    >>> import pullback as pb
+    >>> len(set(pb.nn.AlphaDropout(0.5)(pb.ones(100)).tolist()))
+    2
+
+    Source: torch.nn.AlphaDropout; Klambauer et al. 2017.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Drop, in training mode."""
+        return F.alpha_dropout(input, self.p, self.training)

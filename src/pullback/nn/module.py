@@ -1,14 +1,16 @@
 """The module: a tree of layers with the parameters and buffers that they hold."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from pullback.base.dtypes import DType, as_dtype
 from pullback.base.errors import ArgumentError, DTypeError, suggest
 from pullback.ir.mode import mode
+from pullback.nn.hooks import KINDS, HookTable, RemovableHandle, WithKwargs, add_hook, call_with_hooks
 from pullback.nn.parameter import Parameter
 from pullback.nn.state import IncompatibleKeys, load_state
+from pullback.nn.structure import note_edit, structure_reader
 from pullback.tensor.creation import check_device, zeros_like
 from pullback.tensor.pointwise import cast_to
 from pullback.tensor.tensor import Tensor
@@ -40,22 +42,29 @@ class Module:
     _buffers: dict[str, Tensor | None]
     _modules: dict[str, "Module | None"]
     _transient: set[str]  # the buffers that stay out of the state dict
+    _hooks: dict[str, HookTable]
     _training: bool
+
+    # Names of attributes that forward reads as fixed values: a compiled function is traced anew when one changes.
+    __constants__: Sequence[str] = ()
 
     def __init__(self) -> None:
         for kind in _KINDS:
             object.__setattr__(self, kind, {})
         object.__setattr__(self, "_transient", set())
+        object.__setattr__(self, "_hooks", {kind: {} for kind in KINDS})
         object.__setattr__(self, "_training", True)
 
     # Calling
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run `forward`, with everything made inside known to belong to this module."""
+        """Run `forward` and the hooks, with everything made inside known to belong to this module."""
         before = mode.modules
         if mode.recorder is not None and not before:
-            self._name_tensors()
+            self._prepare_trace()
         mode.modules = (*before, self)
         try:
+            if any(self._hooks.values()):
+                return call_with_hooks(self, self._hooks, args, kwargs)
             return self.forward(*args, **kwargs)
         finally:
             mode.modules = before
@@ -64,10 +73,11 @@ class Module:
         """Compute the output; to be overridden. Call the module itself rather than this."""
         raise NotImplementedError(f"{type(self).__name__} needs a method forward(self, ...)")
 
-    def _name_tensors(self) -> None:
-        """Let programs and emitted code call each tensor by its dotted path."""
+    def _prepare_trace(self) -> None:
+        """Let the program call each tensor by its dotted path, and let it be traced anew when a part is replaced."""
         for name, tensor in (*self.named_parameters(), *self.named_buffers()):
             tensor.label = name
+        watched(structure_reader(self), ("structure", id(self)))
 
     # Attributes
     def __setattr__(self, name: str, value: Any) -> None:
@@ -81,6 +91,8 @@ class Module:
             self._replace(name, value)
         else:
             object.__setattr__(self, name, value)
+            if name in self.__constants__:
+                note_edit()
 
     def _make_way(self, name: str, kind: str) -> None:
         """A plain attribute, or a part of another kind, gives way to a new part of this name."""
@@ -97,7 +109,12 @@ class Module:
             raise DTypeError(
                 f"{type(self).__name__}.{name} can be replaced by {wanted} or by None; got {type(value).__name__}"
             )
-        self.__dict__[kind][name] = value
+        before = self.__dict__[kind][name]
+        if mode.recorder is not None and before is not None and value is not None and before.type_ == value.type_:
+            before.refill(value.detach().value)  # part of the program: a write to the buffer, which stays itself
+        else:
+            self.__dict__[kind][name] = value
+            note_edit()
 
     def __getattr__(self, name: str) -> Any:
         parts = self.__dict__
@@ -113,6 +130,7 @@ class Module:
             if name in self.__dict__[kind]:
                 del self.__dict__[kind][name]
                 self._transient.discard(name)
+                note_edit()
                 return
         object.__delattr__(self, name)
 
@@ -130,6 +148,7 @@ class Module:
         if part is not None and not isinstance(part, wanted):
             raise DTypeError(f"{name!r} must be {remedy}; got {type(part).__name__}")
         self.__dict__[kind][name] = part
+        note_edit()
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under this name; None keeps the place of one that is absent.
@@ -272,14 +291,16 @@ class Module:
 
         Source: torch.nn.Module.get_parameter.
         """
-        return self._get_part("_parameters", target, "parameter")  # type: ignore[no-any-return]
+        found: Parameter = self._get_part("_parameters", target, "parameter")
+        return found
 
     def get_buffer(self, target: str) -> Tensor:
         """The buffer at a dotted path; AttributeError when there is none.
 
         Source: torch.nn.Module.get_buffer.
         """
-        return self._get_part("_buffers", target, "buffer")  # type: ignore[no-any-return]
+        found: Tensor = self._get_part("_buffers", target, "buffer")
+        return found
 
     # State
     def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> "OrderedDict[str, Tensor]":
@@ -306,6 +327,50 @@ class Module:
         Source: torch.nn.Module.load_state_dict.
         """
         return load_state(type(self).__name__, self.state_dict(keep_vars=True), state_dict, strict)
+
+    # Hooks
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args)` before forward; what it returns (a tuple, or one value) replaces the arguments.
+
+        With with_kwargs it is `hook(module, args, kwargs)`, and returns both or None.
+
+        Source: torch.nn.Module.register_forward_pre_hook.
+        """
+        return self._add_hook("forward_pre", hook, prepend, with_kwargs)
+
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args, output)` after forward; what it returns replaces the output.
+
+        With with_kwargs it is `hook(module, args, kwargs, output)`.
+
+        Source: torch.nn.Module.register_forward_hook.
+        """
+        return self._add_hook("forward", hook, prepend, with_kwargs)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call `hook(module, grad_output)` when the gradients at the outputs are known; what it returns replaces them.
+
+        Source: torch.nn.Module.register_full_backward_pre_hook.
+        """
+        return self._add_hook("backward_pre", hook, prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call `hook(module, grad_input, grad_output)` when the gradients at the arguments are known.
+
+        Both are tuples; grad_input has None for each argument without a gradient. What it returns replaces grad_input.
+
+        Source: torch.nn.Module.register_full_backward_hook.
+        """
+        return self._add_hook("backward", hook, prepend)
+
+    def _add_hook(
+        self, kind: str, hook: Callable[..., Any], prepend: bool, takes_kwargs: bool = False
+    ) -> RemovableHandle:
+        return add_hook(self._hooks[kind], WithKwargs(hook) if takes_kwargs else hook, prepend)
 
     # Mode
     @property
@@ -436,7 +501,7 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        below = [f"({name}): {_indented(repr(module))}" for name, module in self._modules.items()]
+        below = [f"({name}): {indented(repr(module))}" for name, module in self._modules.items()]
         own = self.extra_repr().split("\n") if self.extra_repr() else []
         if len(own) + len(below) == 0 or (len(own) == 1 and not below):
             return f"{type(self).__name__}({''.join(own)})"
@@ -447,5 +512,6 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _indented(text: str) -> str:
+def indented(text: str) -> str:
+    """The text with every line but the first moved in by two."""
     return text.replace("\n", "\n  ")

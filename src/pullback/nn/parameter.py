@@ -36,4 +36,4 @@ class Parameter(Tensor):
         self._value = as_leaf(source.value, self, requires_grad)
 
     def __repr__(self) -> str:
-        return "Parameter containing:\n" + tensor_text(self)
+        return "Parameter containing:\n" + tensor_text(Tensor(self._value))

@@ -1,0 +1,13 @@
+"""PyTorch's `torch.nn.utils`: what is done to all parameters at once."""
+
+from pullback.nn.clip import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
+from pullback.nn.parameter_vector import parameters_to_vector, vector_to_parameters
+
+__all__ = [
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "clip_grads_with_norm_",
+    "get_total_norm",
+    "parameters_to_vector",
+    "vector_to_parameters",
+]
