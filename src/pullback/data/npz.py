@@ -1,9 +1,9 @@
 """NPZ, NumPy's archive of named arrays. Arrays of Python objects, which NumPy would unpickle, are refused."""
 
-import zipfile
 import zlib
 from collections.abc import Sequence
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 
@@ -28,15 +28,23 @@ def read_npz(path: StrPath, names: Sequence[str] | None = None) -> dict[str, Arr
 
     Source: numpy.lib.format.
     """
-    raw = read_bytes(path)
-    if not zipfile.is_zipfile(BytesIO(raw)):
-        hint = "; it is a single .npy array, which numpy.load reads" if raw.startswith(b"\x93NUMPY") else ""
-        raise DataError(f"{path} is no .npz archive{hint}")
-    with np.load(BytesIO(raw), allow_pickle=False) as archive:
+    with _open(read_bytes(path), path) as archive:
         wanted = archive.files if names is None else list(names)
         for name in wanted:
             _check_name(name, archive.files, path)
         return {name: _read_array(archive, name, path) for name in wanted}
+
+
+def _open(raw: bytes, path: StrPath) -> Any:
+    from zipfile import BadZipFile  # here, for it would add several milliseconds to `import pullback`
+
+    try:
+        archive = np.load(BytesIO(raw), allow_pickle=False)
+    except (ValueError, EOFError, OSError, BadZipFile) as error:
+        raise DataError(f"{path} is no .npz archive") from error
+    if isinstance(archive, np.ndarray):
+        raise DataError(f"{path} is no .npz archive; it is a single .npy array, which numpy.load reads")
+    return archive
 
 
 def _check_name(name: str, present: list[str], path: StrPath) -> None:
@@ -45,10 +53,12 @@ def _check_name(name: str, present: list[str], path: StrPath) -> None:
         raise DataError(f"{path} has no array {name!r}.{suggest(name, present)} It holds {listed}")
 
 
-def _read_array(archive: "np.lib.npyio.NpzFile", name: str, path: StrPath) -> Array:
+def _read_array(archive: Any, name: str, path: StrPath) -> Array:
+    from zipfile import BadZipFile
+
     try:
         array = archive[name]
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, EOFError, OSError, BadZipFile, zlib.error) as error:
         if "allow_pickle" in str(error):
             raise DataError(
                 f"{path}: array {name!r} holds Python objects, which would have to be unpickled; "
