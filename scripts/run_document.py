@@ -79,6 +79,15 @@ def run_block(block: Block, path: Path, namespace: dict[str, object]) -> str:
     return "\n".join(line.rstrip() for line in printed.getvalue().splitlines()) + "\n" * bool(printed.getvalue())
 
 
+def run_blocks(path: Path, blocks: list[Block], namespace: dict[str, object]) -> list[tuple[Block, str]]:
+    """Runs blocks of a document in order, in one namespace; each with what it prints."""
+    text = path.read_text(encoding="utf-8")
+    # Registered so that tracebacks, and whoever reads a function's source, find the document's lines.
+    linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))
+    namespace |= {"__name__": "__main__", "__file__": str(path)}
+    return [(block, run_block(block, path, namespace)) for block in blocks]
+
+
 def run_document(path: Path, write: bool = False) -> dict[str, object]:
     """Runs a document and returns the namespace it leaves behind.
 
@@ -89,18 +98,20 @@ def run_document(path: Path, write: bool = False) -> dict[str, object]:
     blocks = blocks_of(text)
     if not blocks:
         raise ValueError(f"{path} has no block fenced as python, so there is nothing to run")
-    # Registered so that tracebacks, and whoever reads a function's source, find the document's lines.
-    linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))
-    namespace: dict[str, object] = {"__name__": "__main__", "__file__": str(path)}
-    printed = [run_block(block, path, namespace) for block in blocks]
-    shown = [(block, output) for block, output in zip(blocks, printed, strict=True) if block.shown is not None]
+    namespace: dict[str, object] = {}
+    shown = [pair for pair in run_blocks(path, blocks, namespace) if pair[0].shown is not None]
     if write:
         path.write_text(with_outputs(text, shown), encoding="utf-8")
-        return namespace
+    else:
+        check_outputs(path, shown)
+    return namespace
+
+
+def check_outputs(path: Path, shown: list[tuple[Block, str]]) -> None:
+    """Raises DocumentError where the output shown is another than the output printed."""
     wrong = [pair for pair in shown if not agrees(pair[0].shown or "", pair[1], pair[0].tolerance)]
     if wrong:
         raise DocumentError("\n\n".join(difference(path, *pair) for pair in wrong))
-    return namespace
 
 
 def with_outputs(text: str, shown: list[tuple[Block, str]]) -> str:
