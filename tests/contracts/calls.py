@@ -3,12 +3,13 @@
 import ast
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, NotImplementedError)
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,10 @@ class Given:
         """The array as a tensor of this library."""
         made = lib.tensor(self.array).to(getattr(lib, self.dtype))
         return made.requires_grad_() if self.requires_grad else made
+
+    def reshaped(self, *shape: int) -> "Given":
+        """The same numbers in another shape."""
+        return replace(self, array=self.array.reshape(shape))
 
 
 def spread(*shape: int, dtype: str = "float64", low: float = -2.0, high: float = 2.0, seed: int = 1) -> Given:
@@ -77,19 +82,23 @@ class Call:
         """The line, after the label of its group."""
         return f"{self.label}: {self.line}" if self.label else self.line
 
-    def evaluate(self, lib: Any) -> tuple[dict[str, Any], Any]:
-        """The inputs as tensors, and what the line gives."""
-        tensors = {name: given.tensor(lib) for name, given in self.inputs.items()}
+    def tensors(self, lib: Any) -> dict[str, Any]:
+        """The inputs as tensors of this library."""
+        return {name: given.tensor(lib) for name, given in self.inputs.items()}
+
+    def value(self, lib: Any, tensors: dict[str, Any]) -> Any:
+        """What the line gives for these tensors."""
         scope = {"lib": lib, "np": np, "inf": float("inf"), "nan": float("nan"), **tensors}
         before, last = _compiled(self.line)
         exec(before, scope)
-        return tensors, eval(last, scope)
+        return eval(last, scope)
 
     def run(self, lib: Any) -> dict[str, Any]:
         """What the line gives, which of it requires a gradient, and the gradients at the inputs."""
+        tensors = self.tensors(lib)
         try:
-            tensors, result = self.evaluate(lib)
-        except (RuntimeError, ValueError, IndexError, TypeError, NotImplementedError):
+            result = self.value(lib, tensors)
+        except REFUSALS:
             return {"value": "refused"}
         found = tensors_in(result)
         answer = {"value": result, "requires_grad": "".join("01"[y.requires_grad] for y in found)}

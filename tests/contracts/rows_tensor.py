@@ -209,6 +209,8 @@ MORE_POINTWISE = (
     (x > 0) ^ (y > 0)
     ~(x > 0)
     lib.bitwise_not(x > 0)
+    (x > 0).bitwise_not()
+    x.int().bitwise_not()
     lib.numel(x)
     lib.erf(x) * x.erf()
     """,

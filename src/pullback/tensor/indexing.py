@@ -8,7 +8,7 @@ import numpy as np
 import pullback.ops as ops
 from pullback.base.dtypes import bool_, int64
 from pullback.base.errors import DTypeError, GradientError, IndexOutOfRange
-from pullback.base.shapes import broadcast_shapes, normalize_axis, size_of
+from pullback.base.shapes import Shape, broadcast_shapes, normalize_axis, size_of
 from pullback.ir.mode import mode
 from pullback.ir.node import Value
 from pullback.tensor.creation import tensor
@@ -36,17 +36,26 @@ def getitem(input: Tensor, key: Key) -> Tensor:
 def _expanded(input: Tensor, key: Key) -> list[Any]:
     """The key as a list with one item per dim (and the Nones), the ellipsis spelled out and masks made indices."""
     items = [_as_item(item) for item in (key if isinstance(key, tuple) else (key,))]
-    items = [part for item in items for part in _mask_parts(item)]
-    used = sum(item is not None and item is not Ellipsis for item in items)
+    used = sum(map(_width, items))
     if used > input.ndim:
         raise IndexOutOfRange(f"{used} indices for a tensor with {input.ndim} dims")
     if sum(item is Ellipsis for item in items) > 1:
         raise IndexOutOfRange("an index holds at most one ...")
-    rest: list[Any] = [slice(None)] * (input.ndim - used)
-    if not any(item is Ellipsis for item in items):
-        return items + rest
-    place = next(i for i, item in enumerate(items) if item is Ellipsis)
-    return items[:place] + rest + items[place + 1 :]
+    place = next((i for i, item in enumerate(items) if item is Ellipsis), len(items))
+    whole: list[Any] = [slice(None)] * (input.ndim - used)
+    expanded: list[Any] = []
+    axis = 0
+    for item in (*items[:place], *whole, *items[place + 1 :]):
+        expanded += _mask_parts(item, input.shape[axis : axis + _width(item)], axis)
+        axis += _width(item)
+    return expanded
+
+
+def _width(item: Any) -> int:
+    """How many dims an item of a key stands for."""
+    if item is None or item is Ellipsis:
+        return 0
+    return item.ndim if isinstance(item, Tensor) and item.dtype is bool_ else 1
 
 
 def _as_item(item: Any) -> Any:
@@ -70,11 +79,24 @@ def _as_item(item: Any) -> Any:
     return found
 
 
-def _mask_parts(item: Any) -> list[Any]:
+class _OnNewDim:
+    """An index into a new dim of size 1, which is what a single True or False is."""
+
+    def __init__(self, index: Tensor) -> None:
+        self.index = index
+
+
+def _mask_parts(item: Any, sizes: Shape, axis: int) -> list[Any]:
+    """The item itself; of a mask the index tensors, one for each of its dims."""
     if not isinstance(item, Tensor) or item.dtype is not bool_:
         return [item]
-    places = np.nonzero(item.array("a mask of bools selects elements, how many depends on its values"))
-    return [from_array(np.ascontiguousarray(p)) for p in places]
+    if item.shape != sizes:
+        raise IndexOutOfRange(
+            f"a mask {item.type_} does not fit the sizes {sizes} that it stands for, from dim {axis} on"
+        )
+    mask = item.array("a mask of bools selects elements, how many depends on its values")
+    places = [from_array(np.ascontiguousarray(p)) for p in np.nonzero(np.atleast_1d(mask))]
+    return places if item.ndim else [_OnNewDim(*places)]
 
 
 def _basic_part(input: Tensor, items: list[Any]) -> tuple[list[Any], Tensor]:
@@ -84,9 +106,9 @@ def _basic_part(input: Tensor, items: list[Any]) -> tuple[list[Any], Tensor]:
     left: list[Any] = []
     axis = 0
     for item in items:
-        if item is None:
+        if item is None or isinstance(item, _OnNewDim):
             shape.append(1)
-            left.append(slice(None))
+            left.append(slice(None) if item is None else item.index)
             continue
         size = input.shape[axis]
         if isinstance(item, int):

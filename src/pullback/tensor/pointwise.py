@@ -406,7 +406,7 @@ def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neg
     Source: torch.nan_to_num.
     """
     if not input.dtype.is_floating_point:
-        return input
+        return clone(input)
     largest = float(ml_dtypes.finfo(input.dtype.numpy).max)  # type: ignore[no-untyped-call]
     result = where(isnan(input), nan, input)
     result = where(eq(result, math.inf), largest if posinf is None else posinf, result)

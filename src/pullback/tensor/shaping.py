@@ -270,7 +270,7 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
 
     Source: torch.roll.
     """
-    if not isinstance(shifts, int) or isinstance(dims, (tuple, list)):
+    if not isinstance(shifts, int) or not isinstance(dims, int | None):
         return _rolled(input, [shifts] if isinstance(shifts, int) else shifts, dims)
     if dims is None:
         return reshape(roll(flatten(input), shifts, 0), input.shape)

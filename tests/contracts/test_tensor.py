@@ -1,0 +1,106 @@
+"""Every public function of tensors and every method of Tensor has rows, and results never share their box."""
+
+import types
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pullback as pb
+from pullback.tensor.tensor import from_array
+from tests.contracts import rows_indexing, rows_tensor
+from tests.contracts.calls import REFUSALS, Call, names_called, tensors_in
+
+ROWS: list[Call] = [*rows_tensor.ORACLE_ROWS, *rows_indexing.ORACLE_ROWS]
+FUNCTIONS, METHODS = names_called(ROWS)
+
+# Public, but nothing that PyTorch could be asked in one line; and where it is tested.
+FUNCTIONS_ELSEWHERE = {
+    "tests/tensor/test_random.py": """
+        bernoulli get_rng_state initial_seed manual_seed multinomial normal rand rand_like randint randn randn_like
+        randperm seed set_rng_state
+    """,
+    "tests/grad": """
+        checkpoint enable_grad grad gradcheck gradgradcheck hessian hvp inference_mode is_grad_enabled jacobian jvp
+        no_grad set_grad_enabled value_and_grad vjp
+    """,
+    "tests/backends": "compile",
+    "tests/emit": "source eject",
+    "tests/files": "load save",
+    "tests/tensor/test_settings.py": "set_default_dtype",
+}
+METHODS_ELSEWHERE = {
+    "tests/tensor/test_random.py": "bernoulli_ normal_ uniform_",
+    "tests/grad": "backward grad register_hook requires_grad_ retain_grad grad_fn is_leaf",
+    "tests/tensor/test_tensor.py": "array assign refill value type_ is_number is_view label",
+}
+
+
+def names_in(table: dict[str, str]) -> set[str]:
+    """The names of a table of exemptions."""
+    return {name for names in table.values() for name in names.split()}
+
+
+@pytest.mark.parametrize("name", [n for n in pb.__all__ if isinstance(getattr(pb, n), types.FunctionType)])
+def test_function_has_a_row(name: str) -> None:
+    known = FUNCTIONS | names_in(FUNCTIONS_ELSEWHERE)
+    assert name in known, f"add a line that calls lib.{name} to tests/contracts/rows_tensor.py"
+
+
+@pytest.mark.parametrize("name", [n for n in dir(pb.Tensor) if not n.startswith("_")])
+def test_method_has_a_row(name: str) -> None:
+    known = METHODS | names_in(METHODS_ELSEWHERE)
+    assert name in known, f"add a line that calls x.{name} to tests/contracts/rows_tensor.py"
+
+
+# Lines that give a tensor itself, or one that shares its box, as PyTorch does.
+ITSELF = {"contiguous", "cpu", "to", "double", "type_as", "as_tensor", "requires_grad_", "data"}
+SAME = {"+x", "x.t()", "x.T"}
+READS = [
+    row
+    for row in ROWS
+    if row.label != "in place"
+    and ";" not in row.line
+    and row.line not in SAME
+    and ITSELF.isdisjoint(set.union(*names_called([row])))
+]
+
+
+@pytest.mark.parametrize("row", READS, ids=lambda row: row.name)
+def test_writing_to_a_result_leaves_the_inputs_alone(row: Call) -> None:
+    tensors = row.tensors(pb)
+    with pb.no_grad():
+        try:
+            results = tensors_in(row.value(pb, tensors))
+        except REFUSALS:
+            return
+        for y in results:
+            if not y.is_view:
+                y.zero_()
+    for name, x in tensors.items():
+        assert np.array_equal(x.tolist(), row.inputs[name].tensor(pb).tolist(), equal_nan=True), f"gives {name} itself"
+
+
+def strided(x: Any) -> Any:
+    """The same tensor with gaps between its numbers, and the last axis reversed in memory."""
+    array = x.detach().array()
+    if array.ndim:
+        wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
+        wide[..., ::2] = array[..., ::-1]
+        array = wide[..., ::2][..., ::-1]
+    return from_array(array)
+
+
+@pytest.mark.parametrize("row", READS, ids=lambda row: row.name)
+def test_how_numbers_lie_in_memory_changes_nothing(row: Call) -> None:
+    tensors = {name: x.detach() for name, x in row.tensors(pb).items()}
+    try:
+        results = tensors_in(row.value(pb, tensors))
+    except REFUSALS:
+        return
+    others = tensors_in(row.value(pb, {name: strided(x) for name, x in tensors.items()}))
+    for a, b in zip(results, others, strict=True):
+        assert a.type_ == b.type_
+        # Sums and products of matrices may run in another order, which moves the last places.
+        rtol = 1e-13 if a.dtype is pb.float64 else 1e-6 if a.dtype is pb.float32 else 0.0
+        np.testing.assert_allclose(np.asarray(b.tolist()), np.asarray(a.tolist()), rtol, rtol / 10, equal_nan=True)
