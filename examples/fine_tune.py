@@ -65,9 +65,9 @@ def evaluate(name: str, model: nn.Module, x: pb.Tensor, y: pb.Tensor) -> dict[st
     with pb.no_grad():
         predicted = model(x).argmax(1)
     found = {
-        "accuracy": metrics.accuracy(y, predicted),
-        "recall": metrics.recall(y, predicted, average="macro"),
-        "f1": metrics.f1_score(y, predicted, average="macro"),
+        "accuracy": metrics.accuracy(predicted, y),
+        "recall": metrics.recall(predicted, y, average="macro"),
+        "f1": metrics.f1_score(predicted, y, average="macro"),
     }
     print(f"{name:36}" + "  ".join(f"{key} {value:.3f}" for key, value in found.items()))
     return found

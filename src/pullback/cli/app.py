@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import typer
 
 from pullback.base.errors import PullbackError
+from pullback.cli.evaluate import evaluate_verb
+from pullback.cli.predict import predict_verb
 from pullback.cli.train import train_verb
 
 # Typer brings its own copy of click in some versions and needs the package in others: its base of all errors in how
@@ -28,6 +30,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train")(train_verb)
+app.command("evaluate")(evaluate_verb)
+app.command("predict")(predict_verb)
 
 
 @app.callback()

@@ -10,3 +10,8 @@ def console() -> Any:
     from rich.console import Console
 
     return Console(highlight=False)
+
+
+def print_line(text: str) -> None:
+    """A line as it is: unwrapped, so that paths can be copied, and without markup."""
+    console().print(text, soft_wrap=True, markup=False)

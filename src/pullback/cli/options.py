@@ -31,6 +31,7 @@ What = Annotated[
         show_default=False,
     ),
 ]
+Run = Annotated[Path, typer.Argument(help="The folder of a run.", show_default=False)]
 Data = Annotated[str, _option(_TABLE, "Train on this CSV file.")]
 Target = Annotated[str, _option(_TABLE, "The column to predict.")]
 Task = Annotated[str, _option(_TABLE, "classification or regression; else told from the column.")]
@@ -127,7 +128,10 @@ def _sizes(text: str) -> list[int]:
         raise SettingsError([f"--hidden: sizes are whole numbers with commas, such as 512,256; got {text!r}"]) from None
 
 
-_LISTS: dict[str, Callable[[str], Any]] = {"hidden": _sizes, "exclude": lambda text: [part.strip() for part in text.split(",")]}
+_LISTS: dict[str, Callable[[str], Any]] = {
+    "hidden": _sizes,
+    "exclude": lambda text: [part.strip() for part in text.split(",")],
+}
 
 
 def _assignment(text: str) -> tuple[SettingPath, Any]:

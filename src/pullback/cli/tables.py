@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pullback.cli.console import console
+from pullback.cli.console import console, print_line
 from pullback.train.metrics import ClassificationReport
+from pullback.train.predict import Predictions
 from pullback.train.report import RegressionReport, Report
 from pullback.train.run_folder import CONFIG, METRICS, WEIGHTS
 from pullback.train.session import Outcome
@@ -17,24 +18,20 @@ def show_outcome(outcome: Outcome, pictures: Sequence[Path], quiet: bool) -> Non
         _show_interruption(outcome)
         return
     if quiet:
-        _print(f"{summary(outcome.report)}: {outcome.folder}")
+        print_line(f"{summary(outcome.report)}: {outcome.folder}")
         return
     console().print()
     show_report(outcome.report, f"Test: {len(outcome.run.problem.test):,} rows never seen before")
     console().print()
-    _print(f"{summary(outcome.report)} (with the weights of epoch {outcome.run.progress.best_epoch})")
-    _print(f"Run folder: {outcome.folder}")
-    _print(f"            {', '.join([WEIGHTS, CONFIG, METRICS, *(path.name for path in pictures)])}")
+    print_line(f"{summary(outcome.report)} (with the weights of epoch {outcome.run.progress.best_epoch})")
+    print_line(f"Run folder: {outcome.folder}")
+    print_line(f"            {', '.join([WEIGHTS, CONFIG, METRICS, *(path.name for path in pictures)])}")
 
 
 def _show_interruption(outcome: Outcome) -> None:
     progress = outcome.run.progress
-    _print(f"Interrupted in epoch {progress.epoch + 1}; what was learnt is saved in {outcome.folder}")
-    _print(f"Go on with: pullback train {outcome.folder} --resume")
-
-
-def _print(line: str) -> None:
-    console().print(line, soft_wrap=True, markup=False)
+    print_line(f"Interrupted in epoch {progress.epoch + 1}; what was learnt is saved in {outcome.folder}")
+    print_line(f"Go on with: pullback train {outcome.folder} --resume")
 
 
 def summary(report: Report) -> str:
@@ -100,4 +97,14 @@ def _regression_table(report: RegressionReport, title: str) -> Any:
     table.add_row("mean absolute error", f"{report.mean_absolute_error:.6g}")
     table.add_row("root mean squared error", f"{report.root_mean_squared_error:.6g}")
     table.add_row("R² (1 is perfect, 0 is guessing the mean)", f"{report.r2:.4f}")
+    return table
+
+
+def predictions_table(found: Predictions, rows: int) -> Any:
+    """The first rows of predictions."""
+    table = _table("")
+    for name in found.header:
+        table.add_column(name)
+    for row in found.rows[:rows]:
+        table.add_row(*row)
     return table

@@ -59,6 +59,7 @@ from pullback.nn.loss import (
 from pullback.nn.module import Module
 from pullback.nn.parameter import Parameter
 from pullback.nn.reshaping import Flatten, Unflatten
+from pullback.nn.summary import summary
 
 __all__ = [
     "CELU",
@@ -122,5 +123,6 @@ __all__ = [
     "Unflatten",
     "functional",
     "init",
+    "summary",
     "utils",
 ]

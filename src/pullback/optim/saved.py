@@ -121,7 +121,8 @@ def take_over(state: dict[Tensor, State], found: Mapping[Tensor, State], names: 
         del state[p]
     for p, entry in found.items():
         present = state.get(p, {})
-        state[p] = {name: _refilled(present.get(name), x, f"{names[p]}.{name}") for name, x in entry.items()}
+        loaded = {name: _refilled(present.get(name), x, f"{names[p]}.{name}") for name, x in entry.items()}
+        state[p] = loaded | {name: x.zero_() for name, x in present.items() if name.startswith("_")}
 
 
 def _refilled(present: Any, loaded: Any, label: str) -> Any:

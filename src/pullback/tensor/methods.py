@@ -195,6 +195,22 @@ class device:
 _CPU = device()
 setattr(Tensor, "nelement", numel)  # noqa: B010
 setattr(Tensor, "ndimension", dim)  # noqa: B010
-setattr(Tensor, "T", property(lambda self: shaping.permute(self, *reversed(range(self.ndim)))))  # noqa: B010
-setattr(Tensor, "mT", property(lambda self: shaping.transpose(self, -1, -2)))  # noqa: B010
-setattr(Tensor, "device", property(lambda self: _CPU))  # noqa: B010
+
+
+def _transposed(self: Tensor) -> Tensor:
+    """The tensor with its dims in reverse order."""
+    return shaping.permute(self, *reversed(range(self.ndim)))
+
+
+def _matrices_transposed(self: Tensor) -> Tensor:
+    """Each matrix of a stack transposed."""
+    return shaping.transpose(self, -1, -2)
+
+
+def _device(self: Tensor) -> "device":
+    """Where the tensor is: the CPU."""
+    return _CPU
+
+
+for _name, _method in (("T", _transposed), ("mT", _matrices_transposed), ("device", _device)):
+    setattr(Tensor, _name, property(_method))

@@ -1,0 +1,216 @@
+"""The body of an emitted function: which values get a line of their own, and which stand inside another's."""
+
+import ast
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pullback.emit.constants import Constants
+from pullback.emit.expressions import Expressions, Form, stored
+from pullback.emit.formulas import formula_of
+from pullback.emit.layout import rows_in_order
+from pullback.emit.names import Names
+from pullback.emit.placement import Heading, headings
+from pullback.emit.titles import Title
+from pullback.ir.node import Node, Value
+from pullback.ir.program import Program
+
+WIDTH = 72  # of an expression; a longer one is cut in two lines
+ELIDED = 256 * 1024  # bytes from which NumPy reuses the memory, and so the layout, of an unnamed operand
+_REPEATS = ("broadcast", "detach", "attach_gradient")
+
+
+@dataclass(slots=True)
+class Statement:
+    """One line of code, the shape of what it computes, and the formulas that it follows."""
+
+    code: str
+    shape: str = ""
+    formulas: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Block:
+    """The lines that belong to one line of the user's; without a heading, what is left at the end."""
+
+    heading: Heading | None
+    statements: list[Statement] = field(default_factory=list)
+
+
+@dataclass
+class Context:
+    """What the bodies of one emitted module share.
+
+    title_of: the title of a value.
+    original: the value, as it was when the function was traced, that a value of the program stands for.
+    function: writes a program inside the program as a function; its name.
+    """
+
+    title_of: Callable[[Value], Title]
+    original: Callable[[Value], Value]
+    function: Callable[[Node], str]
+    constants: Constants
+
+
+@dataclass
+class Body:
+    """Writes the nodes of a program as blocks of statements.
+
+    stores: the targets, such as `state["w"]`, of each value that outlives the call, with the text around the value.
+    """
+
+    program: Program
+    names: Names
+    context: Context
+    in_order: set[Value]
+    stores: dict[Value, list[Callable[[str], str]]]
+    blocks: list[Block] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.in_order = rows_in_order(self.program, self.in_order)
+        self.expressions = Expressions(self.in_order)
+        self.headings = headings(self.program)
+        self.uses, self.user = _uses(self.program, self.in_order)
+        self.renamed = _telling_aliases(self.program, self.context.title_of)
+
+    def write(self) -> list[Block]:
+        """The blocks of all nodes, in order."""
+        for node in self.program.nodes:
+            if node.op.name == "full":
+                self.expressions.number(node.output, node.params["value"])
+            elif node.op.name in _REPEATS:
+                self._repeat(node)
+            else:
+                self._compute(node)
+        for value in [*self.stores]:
+            self._store(value, None)
+        return self.blocks
+
+    def written(self, value: Value) -> str:
+        """How a value is written once everything is computed."""
+        if value in self.expressions.numbers:
+            return ast.unparse(stored(self.expressions.numbers[value], value.shape, value.dtype))
+        return ast.unparse(self.expressions.form(value).expression)
+
+    # Nodes
+    def _repeat(self, node: Node) -> None:
+        for x, y in zip(node.inputs[node.params.get("inputs", 0) :], node.outputs, strict=True):
+            if y is not None:
+                self.expressions.repeat(y, x)
+
+    def _compute(self, node: Node) -> None:
+        if len(node.outputs) > 1:
+            self._assign_many(node)
+            return
+        value = node.output
+        self.expressions.forms[value] = self._form(node)
+        if value in self.stores and self.uses[value] == len(self.stores[value]) == 1:
+            self._store(value, node)
+        elif not self._stays_inside(node):
+            self._give_line(value, node)
+            self._store(value, node)
+
+    def _form(self, node: Node) -> Form:
+        """The node's expression. Operands that make it too long are moved to lines of their own first."""
+        if node.op.name == "constant":
+            return Form(self.context.constants.expression(node.params["array"], self._title(node.output).text))
+        while True:
+            operands = self.expressions.operands(node)
+            written = self._expression(node, operands)
+            moved = self._to_be_moved(node, len(ast.unparse(written)) > WIDTH)
+            if moved is None:
+                break
+            self._give_line(moved, node)
+        formulas = [*(f for form in operands for f in form.formulas), *formula_of(node, self.context.original)]
+        temporary = not _is_light(node, self.in_order) or any(form.is_temporary for form in operands)
+        return Form(written, is_temporary=temporary, formulas=tuple(dict.fromkeys(formulas)))
+
+    def _expression(self, node: Node, operands: list[Form]) -> ast.expr:
+        if node.op.name == "call":
+            function = ast.Name(self.context.function(node), ast.Load())
+            return ast.Call(function, [form.expression for form in operands], [])
+        return self.expressions.compute(node, operands)
+
+    def _to_be_moved(self, node: Node, crowded: bool) -> Value | None:
+        """The longest unnamed operand when the line is too long; one whose memory NumPy would reuse in any case."""
+        sources = [self.expressions.source(x) for x in node.inputs]
+        inner = [x for x in sources if self.expressions.forms[x].is_temporary]
+        reused = [x for x in inner if x.type.nbytes >= ELIDED and x not in self.in_order]
+        candidates = inner if crowded else reused
+        return max(candidates, key=lambda x: len(ast.unparse(self.expressions.forms[x].expression)), default=None)
+
+    def _stays_inside(self, node: Node) -> bool:
+        """Whether the value needs no line: it is cheap to write again, or used once, nearby, and has no name."""
+        if _is_light(node, self.in_order):
+            return node.output not in self.stores
+        user = self.user.get(node.output)
+        if self.uses[node.output] != 1 or user is None or node.op.name == "call":
+            return False
+        return not self._title(node.output).telling and self.headings[user] == self.headings[node]
+
+    # Lines
+    def _title(self, value: Value) -> Title:
+        return self.renamed.get(value) or self.context.title_of(value)
+
+    def _give_line(self, value: Value, node: Node) -> None:
+        """Assign the value to a name, in the block of this node."""
+        form = self.expressions.forms[value]
+        name = self.names.fresh(self._title(value).text)
+        self._add(node, Statement(f"{name} = {ast.unparse(form.expression)}", str(value.shape), form.formulas))
+        self.expressions.forms[value] = Form(ast.Name(name, ast.Load()))
+
+    def _assign_many(self, node: Node) -> None:
+        form = self._form(node)
+        names = ["_" if y is None else self.names.fresh(self._title(y).text) for y in node.outputs]
+        shapes = ", ".join(str(t.shape) for t in node.types)
+        self._add(node, Statement(f"{', '.join(names)} = {ast.unparse(form.expression)}", shapes, form.formulas))
+        for name, y in zip(names, node.outputs, strict=True):
+            if y is not None:
+                self.expressions.forms[y] = Form(ast.Name(name, ast.Load()))
+                self._store(y, node)
+
+    def _store(self, value: Value, node: Node | None) -> None:
+        for around in self.stores.pop(value, ()):
+            form = self.expressions.form(value)
+            self._add(node, Statement(around(self.written(value)), str(value.shape), form.formulas))
+
+    def _add(self, node: Node | None, statement: Statement) -> None:
+        heading = self.headings[node] if node is not None else None
+        if not self.blocks or self.blocks[-1].heading != heading:
+            self.blocks.append(Block(heading))
+        self.blocks[-1].statements.append(statement)
+
+
+def _is_light(node: Node, in_order: set[Value]) -> bool:
+    """Whether the node only looks at its input in another way, so that it may be written wherever it is used."""
+    x = node.inputs[0] if node.inputs else None
+    if node.op.name == "reshape":
+        return x in in_order or (x is not None and len(x.shape) < 2)
+    return node.op.name == "permute" or (node.op.name == "cast" and not node.types[0].shape)
+
+
+def _uses(program: Program, in_order: set[Value]) -> tuple[Counter[Value], dict[Value, Node]]:
+    """How often each value is written, seeing through what takes no line; and the last node that does."""
+    uses: Counter[Value] = Counter(program.outputs)
+    user: dict[Value, Node] = {}
+    for node in reversed(program.nodes):
+        transparent = node.op.name in _REPEATS or _is_light(node, in_order)
+        first = len(node.inputs) - len(node.outputs) if node.op.name in _REPEATS else 0
+        for place, x in enumerate(node.inputs):
+            y = node.outputs[place - first] if transparent and place >= first else None
+            uses[x] += uses[y] if y is not None else 0 if transparent else 1
+            found = user.get(y) if y is not None else None if transparent else node
+            if found is not None:
+                user[x] = found
+    return uses, user
+
+
+def _telling_aliases(program: Program, title_of: Callable[[Value], Title]) -> dict[Value, Title]:
+    """Titles of values that have a better one under another identity, as the results of a user's own function."""
+    found: dict[Value, Title] = {}
+    for node in program.nodes:
+        if node.op.name == "attach_gradient":
+            for x, y in zip(node.inputs[node.params["inputs"] :], node.outputs, strict=True):
+                if y is not None and title_of(y).telling and not title_of(x).telling:
+                    found[x] = title_of(y)
+    return found

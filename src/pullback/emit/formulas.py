@@ -1,0 +1,27 @@
+"""The formula that a line of the backward pass follows, from the record of the op that it is the gradient of."""
+
+from collections.abc import Callable
+
+from pullback.ir.node import Node, Value
+
+# Their gradients put g into another shape or dtype: the code says it better.
+_PLAIN = ("permute", "reshape", "cast", "detach")
+
+
+def formula_of(node: Node, original: Callable[[Value], Value]) -> list[str]:
+    """The formula of the gradient that a node completes, with the op's own; nothing for a node that completes none.
+
+    `original` gives the value, as it was when the gradients were taken, that a value of the program stands for.
+    """
+    of = node.origin.of
+    if of is None or len(node.outputs) != 1:
+        return []
+    x = original(node.output).gradient_of
+    parts = [original(part).gradient_of for part in node.inputs]
+    if x is not None and node.op.name == "add" and parts == [x, x]:
+        return ["g = the sum over all uses"]
+    places = [i for i, given in enumerate(of.inputs) if given is x]
+    if not places or not of.op.backward or of.op.name in _PLAIN:
+        return []
+    formulas = of.op.backward
+    return [f"{of.op.formula}  →  {formulas[places[0]] if len(formulas) == len(of.inputs) else formulas[0]}"]

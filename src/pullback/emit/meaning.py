@@ -1,0 +1,96 @@
+"""From the NumPy meaning of an op to what stands in emitted code: one expression, or a function to call."""
+
+import ast
+import copy
+import functools
+import inspect
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pullback.emit.literals import literal
+from pullback.ir.node import Op
+
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """A function that emitted code needs: the meaning of an op that is more than one expression."""
+
+    name: str
+    text: str
+
+
+@functools.cache
+def _definition(op: Op) -> tuple[ast.FunctionDef, str]:
+    """The meaning's definition, parsed, and its source without decorators."""
+    source = textwrap.dedent(inspect.getsource(op.meaning))
+    (definition,) = ast.parse(source).body
+    assert isinstance(definition, ast.FunctionDef)
+    return definition, "\n".join(source.splitlines()[definition.lineno - 1 :])
+
+
+class _Fill(ast.NodeTransformer):
+    """Puts expressions in the place of names."""
+
+    def __init__(self, found: dict[str, ast.expr]) -> None:
+        self.found = found
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return copy.deepcopy(self.found[node.id]) if node.id in self.found else node
+
+
+def fill(expression: ast.expr, found: dict[str, ast.expr]) -> ast.expr:
+    """The expression with others in the place of some of its names."""
+    filled: ast.expr = _Fill(found).visit(copy.deepcopy(expression))
+    return filled
+
+
+def _chosen(body: Sequence[ast.stmt], params: dict[str, Any]) -> list[ast.stmt]:
+    """The statements that run for these params: docstring dropped, branches on params taken."""
+    statements = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    while statements and isinstance(statements[0], ast.If):
+        test = statements[0].test
+        if not {n.id for n in ast.walk(test) if isinstance(n, ast.Name)} <= set(params):
+            break
+        holds = eval(compile(ast.Expression(test), "meaning", "eval"), {}, dict(params))
+        statements = [*(statements[0].body if holds else statements[0].orelse), *statements[1:]]
+        statements = statements[:1] if isinstance(statements[0], ast.Return) else statements
+    return statements
+
+
+def operand_names(op: Op, count: int) -> list[str]:
+    """The meaning's own names for its inputs; numbered ones when it takes any number."""
+    arguments = _definition(op)[0].args
+    return [f"{arguments.vararg.arg}_{i}" for i in range(count)] if arguments.vararg else [a.arg for a in arguments.args]
+
+
+def as_expression(op: Op, count: int, params: dict[str, Any]) -> ast.expr | None:
+    """The meaning for these params as an expression in `operand_names`; None when it is more than one."""
+    definition, _ = _definition(op)
+    statements = _chosen(definition.body, params)
+    if len(statements) != 1 or not isinstance(statements[0], ast.Return) or statements[0].value is None:
+        return None
+    found = {name: literal(value) for name, value in params.items()}
+    if definition.args.vararg:
+        inputs: list[ast.expr] = [ast.Name(name, ast.Load()) for name in operand_names(op, count)]
+        found[definition.args.vararg.arg] = ast.Tuple(inputs, ast.Load())
+    return fill(statements[0].value, found)
+
+
+def as_helper(op: Op) -> Helper:
+    """The meaning as a function of its own, without annotations."""
+    definition, text = _definition(op)
+    bare = copy.deepcopy(definition.args)
+    for argument in (*bare.args, *bare.kwonlyargs, *([bare.vararg] if bare.vararg else [])):
+        argument.annotation = None
+    body = text.split("\n", definition.body[0].lineno - definition.lineno)[-1]
+    return Helper(op.name, f"def {op.name}({ast.unparse(bare)}):\n{re.sub(r'  # (fmt|noqa|type): .*', '', body)}")
+
+
+def as_call(op: Op, count: int, params: dict[str, Any]) -> ast.expr:
+    """A call of the helper, in `operand_names`."""
+    inputs: list[ast.expr] = [ast.Name(name, ast.Load()) for name in operand_names(op, count)]
+    keywords = [ast.keyword(name, literal(value)) for name, value in params.items()]
+    return ast.Call(ast.Name(op.name, ast.Load()), inputs, keywords)

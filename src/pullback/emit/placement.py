@@ -1,0 +1,71 @@
+"""Where each node stands in emitted code: the section, and the user's line or the parameter that heads its block."""
+
+from dataclasses import dataclass
+
+from pullback.emit.userlines import Line, line_of
+from pullback.ir.node import Node, Value
+from pullback.ir.origin import Origin
+from pullback.ir.program import Program
+
+FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What stands above a block: its section, the user's line, and the parameter in an update."""
+
+    section: str
+    line: Line | None
+    detail: str = ""
+
+
+def headings(program: Program) -> dict[Node, Heading]:
+    """The heading of each node."""
+    sections = _sections(program)
+    return {node: Heading(sections[node], _line(node.origin), node.origin.detail) for node in program.nodes}
+
+
+def _sections(program: Program) -> dict[Node, str]:
+    """Forward, backward or update. What the user writes with gradients in hand is an update."""
+    found: dict[Node, str] = {}
+    tainted: set[Value] = set()
+    for node in program.nodes:
+        found[node] = node.origin.phase
+        late = node.origin.phase != FORWARD or not tainted.isdisjoint(node.inputs)
+        if late:
+            tainted.update(v for v in node.outputs if v is not None)
+            found[node] = UPDATE if node.origin.phase == FORWARD else node.origin.phase
+    _move_to_users(program, found)
+    return found
+
+
+def _move_to_users(program: Program, found: dict[Node, str]) -> None:
+    """Constants and numbers, such as the learning rate in the right dtype, belong where they are used."""
+    kept = set(program.outputs)
+    fixed = _fixed(program)
+    users: dict[Value, list[Node]] = {}
+    for node in reversed(program.nodes):
+        for x in node.inputs:
+            users.setdefault(x, []).append(node)
+        using = [user for y in node.outputs if y is not None for user in users.get(y, ())]
+        if node in fixed and found[node] == FORWARD and using and kept.isdisjoint(node.outputs):
+            sections = {found[user] for user in using}
+            found[node] = FORWARD if FORWARD in sections else BACKWARD if BACKWARD in sections else UPDATE
+
+
+def _fixed(program: Program) -> set[Node]:
+    """The nodes that depend on no more than single numbers among the inputs."""
+    known = {x for x in program.inputs if not x.shape}
+    found: set[Node] = set()
+    for node in program.nodes:
+        if known.issuperset(node.inputs):
+            found.add(node)
+            known.update(v for v in node.outputs if v is not None)
+    return found
+
+
+def _line(origin: Origin) -> Line | None:
+    """The user's line; for a gradient the line that it is the gradient of."""
+    while origin.phase == BACKWARD and origin.of is not None:
+        origin = origin.of.origin
+    return line_of((origin.code, origin.instruction)) if origin.code is not None else None

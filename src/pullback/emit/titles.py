@@ -1,0 +1,124 @@
+"""What each value of a program is called, before names are made unique: by its user, its module, its op."""
+
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pullback.emit.userlines import Place, description_of, target_of
+from pullback.ir.node import Node, Value
+from pullback.ir.origin import Origin, is_users
+from pullback.ir.program import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """A name for a value, and whether it says enough to give the value a line of its own."""
+
+    text: str
+    telling: bool
+
+
+@dataclass
+class Titles:
+    """The titles of a program's values. `results` are the outputs that the user's function returned."""
+
+    program: Program
+    results: Sequence[Value]
+    given: dict[Value, Title] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for node, level in result_levels(self.program, self.results):
+            title = _title(node, level)
+            for place, value in enumerate(node.outputs):
+                if value is not None:
+                    self.given.setdefault(value, title if not place else Title(f"{title.text}_{place}", title.telling))
+
+    def of(self, value: Value) -> Title:
+        """The title of a value; for a gradient `d_` and the title of the value that it belongs to."""
+        if value in self.given and self.given[value].telling:
+            return self.given[value]
+        if value.gradient_of is not None:
+            inner = self.of(value.gradient_of)
+            return Title(f"d_{inner.text}", inner.telling)
+        if value in self.given:
+            return self.given[value]
+        return Title(value.name or "input", True)
+
+
+def result_levels(program: Program, results: Sequence[Value]) -> Iterator[tuple[Node, int]]:
+    """Each node with the outermost frame whose expression it completes, counted from its innermost one.
+
+    Nodes that one expression leads to stand one after the other; the last of them is its result. What only serves
+    to update state, such as a running mean, is no result of the expression.
+    """
+    main, side = _main_and_side(program, results)
+    for nodes in (main, side):
+        for node, after in zip(nodes, [*nodes[1:], None], strict=True):
+            frames = node.origin.frames
+            shared = _shared_frames(frames, after.origin.frames) if after is not None else 0
+            yield node, len(frames) - 1 - shared
+
+
+def _main_and_side(program: Program, results: Sequence[Value]) -> tuple[list[Node], list[Node]]:
+    """The nodes that results and gradients come from, dead ones that were differentiated included; and the others."""
+    backward = [n for n in program.nodes if n.origin.phase == "backward"]
+    differentiated = {n.origin.of for n in backward}
+    main: set[Node] = {*backward, *differentiated}
+    needed = {*results, *(x for n in backward for x in n.inputs)}
+    for node in reversed(program.nodes):
+        if node in main or not needed.isdisjoint(node.outputs):
+            main.add(node)
+            needed.update(node.inputs)
+    side = [n for n in program.nodes if n not in main]
+    return sorted(main, key=lambda n: n.serial), side
+
+
+def _shared_frames(a: Sequence[Place], b: Sequence[Place]) -> int:
+    """How many of the outermost frames are the same."""
+    count = 0
+    while count < min(len(a), len(b)) and a[-1 - count] == b[-1 - count]:
+        count += 1
+    return count
+
+
+def _title(node: Node, level: int) -> Title:
+    origin = node.origin
+    if origin.phase == "backward":
+        return Title(node.op.name, False)
+    reached = origin.frames[: level + 1] if level >= 0 else ()
+    users = [place for place in reversed(reached) if is_users(place[0].co_filename)]
+    ours = [place for place in reversed(reached) if not is_users(place[0].co_filename)]
+    target = next(filter(None, map(target_of, users)), "")
+    if target:
+        return Title(target, True)
+    module = "" if origin.phase == "update" else _module_title(origin, reached)
+    if module:
+        return Title(module, True)
+    described = "" if origin.phase == "update" else _described(users)
+    named = next((name for name in map(target_of, ours) if len(name) > 2), "")
+    return Title(described or named or node.op.name, False)
+
+
+def _described(users: Sequence[Place]) -> str:
+    return next(filter(None, map(description_of, reversed(users))), "")
+
+
+def _module_title(origin: Origin, reached: Sequence[Place]) -> str:
+    """The name of the module whose call this node completes."""
+    inside = next((i for i, (code, _) in enumerate(reached) if code.co_name == "forward" and i + 1 < len(reached)), -1)
+    if inside < 0 or not origin.modules or is_users(reached[inside][0].co_filename):
+        return ""
+    return module_name(origin.modules)
+
+
+@functools.lru_cache(maxsize=1024)
+def _path(modules: tuple[Any, ...]) -> str:
+    return Origin(modules=modules).module_path
+
+
+def module_name(modules: tuple[Any, ...]) -> str:
+    """The module's dotted path; with its class in front when the path is only a number."""
+    path = _path(modules)
+    last = path.rpartition(".")[2]
+    return f"{type(modules[-1]).__name__.lower()}{last}" if last.isdigit() else path
