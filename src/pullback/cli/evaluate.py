@@ -1,0 +1,66 @@
+"""`pullback evaluate`: what a trained network reaches, on its own test rows or on others."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pullback.base.errors import DataError
+from pullback.cli.console import print_line
+from pullback.cli.options import Run
+from pullback.cli.tables import show_report, summary
+from pullback.data.datasets import TensorDataset
+from pullback.data.table import read_csv
+from pullback.train.predict import read_digits
+from pullback.train.problem import encoded, load_problem
+from pullback.train.report import make_report
+from pullback.train.run_folder import RunFolder
+from pullback.train.validate import outputs_of
+
+Data = Annotated[
+    Path | None, typer.Option(help="Other rows: a CSV file; for digits .npz or a folder.", show_default=False)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+
+
+def evaluate_verb(run: Run, data: Data = None, as_json: AsJson = False) -> None:
+    """Test a trained network: accuracy, precision, recall and F1, or the errors of its numbers.
+
+    **Examples**
+
+    - `pullback evaluate runs/digits-2025-06-01-1`: its own test rows once more
+
+    - `pullback evaluate runs/flats-2025-06-01-1 --data july.csv`: rows that came later
+    """
+    folder = RunFolder.existing(run)
+    rows, title = _own_test(folder) if data is None else _others(folder, data)
+    about = folder.about()
+    report = make_report(*outputs_of(folder.model(), rows), about.class_names, about.table_encoder())
+    if as_json:
+        print(json.dumps(report.to_dict(), indent=2))
+        return
+    show_report(report, title)
+    print_line(summary(report))
+
+
+def _own_test(folder: RunFolder) -> tuple[Any, str]:
+    config = folder.config()
+    problem = load_problem(config.data, config.seed)
+    if problem.fingerprint != folder.about().fingerprint:
+        raise DataError(
+            f"{config.data.source} has changed since {folder} was trained, so its test rows are not the same any more; "
+            "name rows with --data"
+        )
+    return problem.test, f"The run's own test: {len(problem.test):,} rows"
+
+
+def _others(folder: RunFolder, data: Path) -> tuple[Any, str]:
+    encoder = folder.about().table_encoder()
+    if encoder is not None:
+        table = read_csv(data, schema=encoder.schema)
+        return encoded(encoder, table), f"{data}: {len(table):,} rows"
+    digits, labels = read_digits(data)
+    if labels is None:
+        raise DataError(f"{data} does not say which digits these are: an .npz file with 'images' and 'labels' does")
+    return TensorDataset(digits, labels), f"{data}: {len(digits):,} digits"
