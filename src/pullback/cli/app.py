@@ -7,6 +7,8 @@ import typer
 
 from pullback.base.errors import PullbackError
 from pullback.cli.evaluate import evaluate_verb
+from pullback.cli.gradcheck import gradcheck_verb
+from pullback.cli.info import info_verb
 from pullback.cli.predict import predict_verb
 from pullback.cli.train import train_verb
 
@@ -32,6 +34,8 @@ app = typer.Typer(
 app.command("train")(train_verb)
 app.command("evaluate")(evaluate_verb)
 app.command("predict")(predict_verb)
+app.command("gradcheck")(gradcheck_verb)
+app.command("info")(info_verb)
 
 
 @app.callback()

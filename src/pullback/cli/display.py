@@ -11,6 +11,7 @@ from pullback.train.run import Run
 from pullback.train.run_folder import RunFolder
 
 _SMOOTHING = 0.98  # of the loss that the bar shows, from step to step
+_MOST_LINES = 40  # of epochs; of more epochs every second or third is told
 _PATIENCE = 0.1  # seconds between two looks of the bar
 
 _COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
@@ -58,6 +59,7 @@ class Lines:
     def __init__(self, run: Run) -> None:
         self.metric = "validation_accuracy" if run.problem.task == "classification" else "validation_r2"
         self.rows, self.started = 0, time.perf_counter()
+        self.stride, self.got_better = 1, False
         self.print: Callable[[str], Any] = lambda line: console().print(line, soft_wrap=True)
 
     def tell(self, event: Event) -> None:
@@ -65,11 +67,14 @@ class Lines:
         if isinstance(event, RunStarted):
             self.print(f"{'epoch':>9}  {'train loss':>10}  {'val loss':>8}  {_COLUMNS[self.metric][0]:>12}  samples/s")
             self.epochs, self.started = event.epochs, time.perf_counter()
+            self.stride = -(-event.epochs // _MOST_LINES)
         elif isinstance(event, StepDone):
             self.rows += event.rows
         elif isinstance(event, EpochDone):
-            self.print(self._line(event))
-            self.rows, self.started = 0, time.perf_counter()
+            self.got_better |= event.is_best
+            if event.record["epoch"] % self.stride == 0 or event.record["epoch"] == self.epochs:
+                self.print(self._line(event))
+                self.rows, self.started, self.got_better = 0, time.perf_counter(), False
         elif isinstance(event, RunEnded) and event.why == "stopped early":
             self.print("Stopped early: validation has not got better for as many epochs as patience allows")
 
@@ -80,7 +85,7 @@ class Lines:
         place = f"{record['epoch']:.0f}/{self.epochs}"
         losses = f"{record['train_loss']:>10.4f}  {record['validation_loss']:>8.4f}"
         line = f"{place:>9}  {losses}  {metric:>12}  {speed:>9,.0f}"
-        return f"{line}  best so far" if event.is_best else line
+        return f"{line}  better" if self.got_better else line
 
 
 class Bar:

@@ -59,7 +59,12 @@ def _others(folder: RunFolder, data: Path) -> tuple[Any, str]:
     encoder = folder.about().table_encoder()
     if encoder is not None:
         table = read_csv(data, schema=encoder.schema)
-        return encoded(encoder, table), f"{data}: {len(table):,} rows"
+        known = table.drop_missing(encoder.target.name)
+        if not len(known):
+            raise DataError(f"{data} has no row with a {encoder.target.name!r} to compare with")
+        without = len(table) - len(known)
+        left_out = f", {without:,} more without a {encoder.target.name!r}" if without else ""
+        return encoded(encoder, known), f"{data}: {len(known):,} rows{left_out}"
     digits, labels = read_digits(data)
     if labels is None:
         raise DataError(f"{data} does not say which digits these are: an .npz file with 'images' and 'labels' does")

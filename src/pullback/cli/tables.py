@@ -11,6 +11,9 @@ from pullback.train.report import RegressionReport, Report
 from pullback.train.run_folder import CONFIG, METRICS, WEIGHTS
 from pullback.train.session import Outcome
 
+_SHARES = ("precision", "recall", "F1")
+_MOST_CLASSES = 20  # of a confusion matrix that fits a terminal
+
 
 def show_outcome(outcome: Outcome, pictures: Sequence[Path], quiet: bool) -> None:
     """How a run ended: the test report, or how to go on."""
@@ -44,29 +47,43 @@ def summary(report: Report) -> str:
 def show_report(report: Report, title: str) -> None:
     """Print the report: for classes a table of them and the confusion matrix, for numbers the errors."""
     if isinstance(report, RegressionReport):
-        console().print(_regression_table(report, title))
+        show_table(title, _regression_table(report))
         return
-    console().print(_class_table(report, title))
-    if len(report.class_names) <= 20:
+    show_table(title, _class_table(report))
+    if len(report.class_names) <= _MOST_CLASSES:
         console().print()
-        console().print(_confusion_table(report))
+        show_table("Confusion: true classes down, predicted ones across", _confusion_table(report))
 
 
-def _table(title: str) -> Any:
+def plain_table(*columns: str, right: Sequence[str] = ()) -> Any:
+    """An empty table without frames; the columns in `right` are set to the right."""
     from rich import box
     from rich.table import Table
 
-    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(plain(column), justify="right" if column in right else "left")
+    return table
 
 
-def _class_table(report: ClassificationReport, title: str) -> Any:
-    table = _table(title)
-    table.add_column("class")
-    for column in ("precision", "recall", "F1", "rows"):
-        table.add_column(column, justify="right")
+def plain(text: str) -> str:
+    """Text that is shown as it is, whatever brackets it has."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def show_table(title: str, table: Any) -> None:
+    """A table under its title."""
+    console().print(f"[bold]{plain(title)}[/]", soft_wrap=True)
+    console().print(table)
+
+
+def _class_table(report: ClassificationReport) -> Any:
+    table = plain_table("class", *_SHARES, "rows", right=(*_SHARES, "rows"))
     columns = (report.class_names, report.precision, report.recall, report.f1, report.support)
     for name, *shares, rows in zip(*columns, strict=True):
-        table.add_row(name, *(f"{share:.4f}" for share in shares), f"{rows:,}")
+        table.add_row(plain(name), *(f"{share:.4f}" for share in shares), f"{rows:,}")
     table.add_section()
     total = f"{sum(report.support):,}"
     table.add_row("macro mean", *(f"{share:.4f}" for share in report.macro), total, style="bold")
@@ -75,12 +92,9 @@ def _class_table(report: ClassificationReport, title: str) -> Any:
 
 
 def _confusion_table(report: ClassificationReport) -> Any:
-    table = _table("Confusion: true classes down, predicted across")
-    table.add_column("")
-    for name in report.class_names:
-        table.add_column(name, justify="right")
+    table = plain_table("", *report.class_names, right=report.class_names)
     for i, row in enumerate(report.confusion):
-        table.add_row(report.class_names[i], *(_cell(count, i == j) for j, count in enumerate(row)))
+        table.add_row(plain(report.class_names[i]), *(_cell(count, i == j) for j, count in enumerate(row)))
     return table
 
 
@@ -90,10 +104,8 @@ def _cell(count: int, right: bool) -> str:
     return f"[{style}]{count or '·'}[/]"
 
 
-def _regression_table(report: RegressionReport, title: str) -> Any:
-    table = _table(title)
-    table.add_column("measure")
-    table.add_column("value", justify="right")
+def _regression_table(report: RegressionReport) -> Any:
+    table = plain_table("measure", "value", right=("value",))
     table.add_row("mean absolute error", f"{report.mean_absolute_error:.6g}")
     table.add_row("root mean squared error", f"{report.root_mean_squared_error:.6g}")
     table.add_row("R² (1 is perfect, 0 is guessing the mean)", f"{report.r2:.4f}")
@@ -102,9 +114,7 @@ def _regression_table(report: RegressionReport, title: str) -> Any:
 
 def predictions_table(found: Predictions, rows: int) -> Any:
     """The first rows of predictions."""
-    table = _table("")
-    for name in found.header:
-        table.add_column(name)
+    table = plain_table(*found.header)
     for row in found.rows[:rows]:
-        table.add_row(*row)
+        table.add_row(*map(plain, row))
     return table

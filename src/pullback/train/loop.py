@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from pullback.backends.compile import compile
 from pullback.base.errors import PullbackError
+from pullback.nn.clip import clip_grad_norm_
 from pullback.tensor.tensor import Tensor
 from pullback.train.events import EpochDone, Listener, RunEnded, RunStarted, StepDone
 from pullback.train.interrupt import interruptible
@@ -51,12 +52,14 @@ def train(run: Run, save: Callable[[Run], None], tell: Listener) -> str:
 
 def training_step(run: Run) -> Callable[[Tensor, Tensor], Tensor]:
     """One step of training as a function of a batch, to be compiled: it gives the loss before the update."""
-    model, optimizer = run.model, run.optimizer
+    model, optimizer, clip_norm = run.model, run.optimizer, run.config.training.clip_norm
 
     def step(rows: Tensor, targets: Tensor) -> Tensor:
         optimizer.zero_grad()
         loss = run.loss(model(rows), targets)
         loss.backward()
+        if clip_norm:
+            clip_grad_norm_(model.parameters(), clip_norm)
         optimizer.step()
         return loss
 

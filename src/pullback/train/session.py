@@ -41,10 +41,18 @@ def begin(config: Config, problem: Problem, parent: StrPath) -> tuple[Run, RunFo
 def take_up(folder: RunFolder) -> Run:
     """The run of a folder, as it was when it was saved last.
 
-    Raises DataError when it is over, when nothing was saved, or when its data has changed since.
+    Raises DataError when it is over, and as `open_run` does.
     """
     if folder.is_over:
         raise DataError(f"{folder} was trained to its end; there is nothing to resume")
+    return open_run(folder)
+
+
+def open_run(folder: RunFolder) -> Run:
+    """The run of a folder, over or not, as it was when it was saved last.
+
+    Raises DataError when nothing was saved, or when its data has changed since.
+    """
     if not (folder.path / CHECKPOINT).exists():
         raise DataError(f"{folder} has no {CHECKPOINT}: it stopped before anything was saved")
     config = folder.config()
