@@ -10,6 +10,7 @@ from pullback.cli.evaluate import evaluate_verb
 from pullback.cli.gradcheck import gradcheck_verb
 from pullback.cli.info import info_verb
 from pullback.cli.predict import predict_verb
+from pullback.cli.source import source_verb
 from pullback.cli.train import train_verb
 
 # Typer brings its own copy of click in some versions and needs the package in others: its base of all errors in how
@@ -35,6 +36,7 @@ app.command("train")(train_verb)
 app.command("evaluate")(evaluate_verb)
 app.command("predict")(predict_verb)
 app.command("gradcheck")(gradcheck_verb)
+app.command("source")(source_verb)
 app.command("info")(info_verb)
 
 

@@ -9,7 +9,18 @@ from pullback.base.errors import ArgumentError, suggest
 from pullback.nn.module import Module
 from pullback.tensor.tensor import Tensor
 
-ACTIVATIONS: dict[str, Callable[[], Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
+ACTIVATIONS: dict[str, Callable[[], Module]] = {
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "mish": nn.Mish,
+    "elu": nn.ELU,
+    "selu": nn.SELU,
+    "leaky-relu": nn.LeakyReLU,
+    "softplus": nn.Softplus,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
 
 
 @dataclass(frozen=True)
