@@ -1,6 +1,7 @@
 """What holds for every optimiser and every schedule, row by row. Courses beside PyTorch's are in test_oracle.py."""
 
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -294,6 +295,23 @@ def follow(optimiser: Any, steps: list[Callable[[], None]]) -> list[list[float]]
         step()
         course.append(rates_and_momentum(optimiser))
     return course
+
+
+@pytest.mark.oracle
+@over_schedules
+@pytest.mark.parametrize("there", [True, False], ids=["to PyTorch", "from PyTorch"])
+def test_a_schedule_goes_on_in_the_other_library(row: ScheduleRow, there: bool) -> None:
+    torch = pytest.importorskip("torch")
+    first, second = (pb, torch) if there else (torch, pb)
+    optimiser, other = row.optimiser_of(first), row.optimiser_of(second)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what PyTorch warns of is not ours to mend
+        schedule, resumed = row.build(first, optimiser), row.build(second, other)
+        follow(optimiser, row.steps(schedule)[:4])
+        resumed.load_state_dict(schedule.state_dict())
+        other.load_state_dict(optimiser.state_dict())
+        course, continued = (follow(o, row.steps(s)[4:]) for o, s in ((optimiser, schedule), (other, resumed)))
+    np.testing.assert_allclose(course, continued, 1e-11, 1e-15)
 
 
 @over_schedules

@@ -18,17 +18,23 @@ SCHEDULED = ("initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")
 def as_groups(params: Params) -> list[Group]:
     """The parameters as a list of groups.
 
-    Raises ArgumentError when there are none, DTypeError for a single tensor.
+    Raises ArgumentError when there are none, DTypeError for a single tensor and for a set.
     """
     if isinstance(params, Tensor):
         raise DTypeError("an optimiser needs a list of tensors or of dicts; got one tensor: write [tensor]")
-    items: list[Any] = list(params)
+    items = _in_order(params)
     if not items:
         raise ArgumentError(
             "an optimiser needs at least one parameter; got an empty list. "
             "Was the iterator used up before, or does the model have no parameters?"
         )
     return items if isinstance(items[0], Mapping) else [{"params": items}]
+
+
+def _in_order(params: Any) -> list[Any]:
+    if isinstance(params, (set, frozenset)):
+        raise DTypeError("parameters must stand in an order, the same in every run; got a set: pass a list")
+    return list(params)
 
 
 def complete_group(given: Any, defaults: Mapping[str, Any]) -> Group:
@@ -62,9 +68,7 @@ def _check_spelling(group: Mapping[str, Any], defaults: Mapping[str, Any]) -> No
 
 
 def _tensors_and_names(params: Any) -> tuple[list[Tensor], list[str]]:
-    if isinstance(params, set):
-        raise DTypeError("parameters must stand in an order; got a set: pass a list")
-    items = [params] if isinstance(params, Tensor) else list(params)
+    items = [params] if isinstance(params, Tensor) else _in_order(params)
     names = [item[0] for item in items if isinstance(item, tuple)]
     if names and len(names) != len(items):
         raise ArgumentError(f"either all parameters of a group have names or none; {len(names)} of {len(items)} have")

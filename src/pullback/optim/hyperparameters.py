@@ -66,16 +66,18 @@ class Hyperparameters:
         self._numbers: dict[Any, Tensor] = {}
 
     def __getitem__(self, name: str) -> Tensor:
-        return self._number(name, lambda: self._group()[name])
+        return self._number(name, name, lambda: self._group()[name])
 
     def pair(self, name: str) -> tuple[Tensor, Tensor]:
         """The two numbers of a pair such as betas."""
-        first = self._number((name, 0), lambda: self._group()[name][0])
-        return first, self._number((name, 1), lambda: self._group()[name][1])
+        one = name.removesuffix("s")
+        first = self._number((name, 0), f"{one}1", lambda: self._group()[name][0])
+        return first, self._number((name, 1), f"{one}2", lambda: self._group()[name][1])
 
-    def _number(self, key: Any, read: Callable[[], float]) -> Tensor:
+    def _number(self, key: Any, label: str, read: Callable[[], float]) -> Tensor:
         if key not in self._numbers:
             number = live_number(read)
+            number.value.name = label  # as programs and emitted code call it
             number.is_number = False  # so that bias corrections and the like are computed in float64
             self._numbers[key] = number
         return self._numbers[key]

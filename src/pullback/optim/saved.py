@@ -69,7 +69,9 @@ def read_groups(saved: Mapping[str, Any], groups: Sequence[Group], defaults: Map
 def _group(old: Group, new: Group, defaults: Mapping[str, Any]) -> Group:
     names = {"param_names": old["param_names"]} if "param_names" in old else {}
     taken = {name: plain(_hashable(x)) if name in defaults else x for name, x in new.items()}
-    return {**names, **defaults, **taken, "params": old["params"]}
+    # A file from before a switch was there was written with it off.
+    off = {name: False if isinstance(x, bool) else x for name, x in defaults.items()}
+    return {**names, **off, **taken, "params": old["params"]}
 
 
 def _hashable(x: Any) -> Any:
