@@ -9,15 +9,15 @@ from pullback.emit.constants import Constants
 from pullback.emit.expressions import Expressions, Form, stored
 from pullback.emit.formulas import formula_of
 from pullback.emit.layout import rows_in_order
+from pullback.emit.literals import expression
 from pullback.emit.names import Names
-from pullback.emit.placement import Heading, headings
+from pullback.emit.placement import BACKWARD, Heading, headings
 from pullback.emit.titles import Title
 from pullback.ir.node import Node, Value
 from pullback.ir.program import Program
 
 WIDTH = 72  # of an expression; a longer one is cut in two lines
 ELIDED = 256 * 1024  # bytes from which NumPy reuses the memory, and so the layout, of an unnamed operand
-_REPEATS = ("broadcast", "detach", "attach_gradient")
 
 
 @dataclass(slots=True)
@@ -37,17 +37,27 @@ class Block:
     statements: list[Statement] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where a value is kept, such as `state["w"]`; and whether it is put in rows, or copied, for that."""
+
+    target: str
+    in_rows: bool = False
+    copied: bool = False
+
+
 @dataclass
 class Context:
     """What the bodies of one emitted module share.
 
     title_of: the title of a value.
     original: the value, as it was when the function was traced, that a value of the program stands for.
-    function: writes a program inside the program as a function; its name.
+    named: is told the name that a value got. function: writes a program inside the program as a function; its name.
     """
 
     title_of: Callable[[Value], Title]
     original: Callable[[Value], Value]
+    named: Callable[[Value, str], None]
     function: Callable[[Node], str]
     constants: Constants
 
@@ -56,29 +66,34 @@ class Context:
 class Body:
     """Writes the nodes of a program as blocks of statements.
 
-    stores: the targets, such as `state["w"]`, of each value that outlives the call, with the text around the value.
+    inputs: the name of each input. in_order: the inputs that lie row by row (see `layout`).
+    stores: where each value that outlives the call is kept.
     """
 
     program: Program
     names: Names
     context: Context
+    inputs: dict[Value, str]
     in_order: set[Value]
-    stores: dict[Value, list[Callable[[str], str]]]
+    stores: dict[Value, list[Store]]
     blocks: list[Block] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.in_order = rows_in_order(self.program, self.in_order)
         self.expressions = Expressions(self.in_order)
+        for value, name in self.inputs.items():
+            self.expressions.forms[value] = Form(expression(name))
         self.headings = headings(self.program)
-        self.uses, self.user = _uses(self.program, self.in_order)
         self.renamed = _telling_aliases(self.program, self.context.title_of)
+        self.transparent = {node for node in self.program.nodes if self._is_transparent(node)}
+        self.uses, self.user = _uses(self.program, self.transparent)
 
     def write(self) -> list[Block]:
         """The blocks of all nodes, in order."""
         for node in self.program.nodes:
             if node.op.name == "full":
                 self.expressions.number(node.output, node.params["value"])
-            elif node.op.name in _REPEATS:
+            elif _repeats(node):
                 self._repeat(node)
             else:
                 self._compute(node)
@@ -91,6 +106,12 @@ class Body:
         if value in self.expressions.numbers:
             return ast.unparse(stored(self.expressions.numbers[value], value.shape, value.dtype))
         return ast.unparse(self.expressions.form(value).expression)
+
+    def _is_transparent(self, node: Node) -> bool:
+        """Whether the node is written wherever its output is used. A gradient that has a name gets its line."""
+        if not _is_light(node, self.in_order):
+            return _repeats(node)
+        return self.headings[node].section != BACKWARD or not self._title(node.output).is_telling
 
     # Nodes
     def _repeat(self, node: Node) -> None:
@@ -122,7 +143,7 @@ class Body:
                 break
             self._give_line(moved, node)
         formulas = [*(f for form in operands for f in form.formulas), *formula_of(node, self.context.original)]
-        temporary = not _is_light(node, self.in_order) or any(form.is_temporary for form in operands)
+        temporary = node not in self.transparent or any(form.is_temporary for form in operands)
         return Form(written, is_temporary=temporary, formulas=tuple(dict.fromkeys(formulas)))
 
     def _expression(self, node: Node, operands: list[Form]) -> ast.expr:
@@ -141,12 +162,12 @@ class Body:
 
     def _stays_inside(self, node: Node) -> bool:
         """Whether the value needs no line: it is cheap to write again, or used once, nearby, and has no name."""
-        if _is_light(node, self.in_order):
+        if node in self.transparent:
             return node.output not in self.stores
         user = self.user.get(node.output)
         if self.uses[node.output] != 1 or user is None or node.op.name == "call":
             return False
-        return not self._title(node.output).telling and self.headings[user] == self.headings[node]
+        return not self._title(node.output).is_telling and self.headings[user] == self.headings[node]
 
     # Lines
     def _title(self, value: Value) -> Title:
@@ -157,7 +178,11 @@ class Body:
         form = self.expressions.forms[value]
         name = self.names.fresh(self._title(value).text)
         self._add(node, Statement(f"{name} = {ast.unparse(form.expression)}", str(value.shape), form.formulas))
+        self._is_called(value, name)
+
+    def _is_called(self, value: Value, name: str) -> None:
         self.expressions.forms[value] = Form(ast.Name(name, ast.Load()))
+        self.context.named(value, name)
 
     def _assign_many(self, node: Node) -> None:
         form = self._form(node)
@@ -166,19 +191,34 @@ class Body:
         self._add(node, Statement(f"{', '.join(names)} = {ast.unparse(form.expression)}", shapes, form.formulas))
         for name, y in zip(names, node.outputs, strict=True):
             if y is not None:
-                self.expressions.forms[y] = Form(ast.Name(name, ast.Load()))
+                self._is_called(y, name)
                 self._store(y, node)
 
     def _store(self, value: Value, node: Node | None) -> None:
-        for around in self.stores.pop(value, ()):
-            form = self.expressions.form(value)
-            self._add(node, Statement(around(self.written(value)), str(value.shape), form.formulas))
+        for store in self.stores.pop(value, ()):
+            self._add(node, self.stored(value, store))
+
+    def stored(self, value: Value, store: Store) -> Statement:
+        """The assignment that keeps a value."""
+        written = self.written(value)
+        fresh = value in self.expressions.numbers
+        if store.copied:
+            written = f'np.array({written}, order="C")'
+        elif store.in_rows and value.shape and not fresh and value not in self.in_order:
+            written = f"np.ascontiguousarray({written})"
+        return Statement(f"{store.target} = {written}", str(value.shape), self.expressions.form(value).formulas)
 
     def _add(self, node: Node | None, statement: Statement) -> None:
         heading = self.headings[node] if node is not None else None
         if not self.blocks or self.blocks[-1].heading != heading:
             self.blocks.append(Block(heading))
         self.blocks[-1].statements.append(statement)
+
+
+def _repeats(node: Node) -> bool:
+    """Whether the node gives its inputs on, at most repeated along some axes."""
+    same = node.op.name == "reshape" and node.inputs[0].shape == node.types[0].shape
+    return same or node.op.name in ("broadcast", "detach", "attach_gradient")
 
 
 def _is_light(node: Node, in_order: set[Value]) -> bool:
@@ -189,19 +229,19 @@ def _is_light(node: Node, in_order: set[Value]) -> bool:
     return node.op.name == "permute" or (node.op.name == "cast" and not node.types[0].shape)
 
 
-def _uses(program: Program, in_order: set[Value]) -> tuple[Counter[Value], dict[Value, Node]]:
-    """How often each value is written, seeing through what takes no line; and the last node that does."""
+def _uses(program: Program, transparent: set[Node]) -> tuple[Counter[Value], dict[Value, Node]]:
+    """How often each value is written, seeing through what takes no line; and the first node that does so."""
     uses: Counter[Value] = Counter(program.outputs)
     user: dict[Value, Node] = {}
     for node in reversed(program.nodes):
-        transparent = node.op.name in _REPEATS or _is_light(node, in_order)
-        first = len(node.inputs) - len(node.outputs) if node.op.name in _REPEATS else 0
+        first = len(node.inputs) - len(node.outputs) if node in transparent else len(node.inputs)
         for place, x in enumerate(node.inputs):
-            y = node.outputs[place - first] if transparent and place >= first else None
-            uses[x] += uses[y] if y is not None else 0 if transparent else 1
-            found = user.get(y) if y is not None else None if transparent else node
-            if found is not None:
-                user[x] = found
+            if node not in transparent:
+                uses[x] += 1
+                user[x] = node
+            elif place >= first and (y := node.outputs[place - first]) is not None:
+                uses[x] += uses[y]
+                user.update({x: user[y]} if y in user else {})
     return uses, user
 
 
@@ -211,6 +251,6 @@ def _telling_aliases(program: Program, title_of: Callable[[Value], Title]) -> di
     for node in program.nodes:
         if node.op.name == "attach_gradient":
             for x, y in zip(node.inputs[node.params["inputs"] :], node.outputs, strict=True):
-                if y is not None and title_of(y).telling and not title_of(x).telling:
+                if y is not None and title_of(y).is_telling and not title_of(x).is_telling:
                     found[x] = title_of(y)
     return found

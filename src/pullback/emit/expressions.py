@@ -13,7 +13,7 @@ from pullback.emit.layout import may_broadcast
 from pullback.emit.literals import dtype as dtype_expression
 from pullback.emit.literals import expression, number, scalar_as
 from pullback.emit.meaning import Helper, as_call, as_expression, as_helper, fill, operand_names
-from pullback.emit.rewrites import converted, flip_comparison, rewrite
+from pullback.emit.rewrites import converted, rewrite, tidied
 from pullback.ir.node import Node, Value
 
 
@@ -71,9 +71,11 @@ class Expressions:
         """How the inputs are written in this node: numbers and broadcast values in their short form where possible."""
         if may_broadcast(node, self.in_order):
             short = [self._short(x) for x in node.inputs]
-            decisive = node.inputs[1:] if node.op.name == "where" else node.inputs  # those that give the dtype
             whole = np.broadcast_shapes(*[shape for _, shape in short]) == node.types[0].shape
-            if whole and any(x not in self.numbers for x in decisive):
+            first = len(short) - 2  # the first of the two that give the dtype
+            if whole and all(x in self.numbers for x in node.inputs[first:]):
+                short[first] = self.form(node.inputs[first]), ()
+            if whole:
                 return [form for form, _ in short]
         return [self.form(x) for x in node.inputs]
 
@@ -90,7 +92,7 @@ class Expressions:
             if short is not None:
                 return short
         names = operand_names(node.op, len(written))
-        return flip_comparison(fill(self._template(node, names), dict(zip(names, written, strict=True))))
+        return tidied(fill(self._template(node, names), dict(zip(names, written, strict=True))))
 
     def _template(self, node: Node, names: list[str]) -> ast.expr:
         found = as_expression(node.op, len(names), node.params)
@@ -118,7 +120,9 @@ def scalar(value: Any, kind: DType) -> ast.expr:
 
 def filled(value: Any, shape: Shape, kind: DType) -> ast.expr:
     """An array with one number in every place, as the interpreter makes it: a view of a single element."""
-    single = ast.Call(expression("np.array"), [number(value), dtype_expression(kind)], [])
+    typed = ast.Call(dtype_expression(kind), [number(value)], [])
+    untyped = ast.Call(expression("np.array"), [number(value), dtype_expression(kind)], [])
+    single = typed if kind.is_floating_point else untyped
     return repeated(single, shape) if shape else single
 
 

@@ -16,11 +16,10 @@ def formula_of(node: Node, original: Callable[[Value], Value]) -> list[str]:
     of = node.origin.of
     if of is None or len(node.outputs) != 1:
         return []
-    x = original(node.output).gradient_of
-    parts = [original(part).gradient_of for part in node.inputs]
-    if x is not None and node.op.name == "add" and parts == [x, x]:
+    values = original(node.output).gradient_of
+    if node.op.name == "add" and all(set(values) & set(original(part).gradient_of) for part in node.inputs):
         return ["g = the sum over all uses"]
-    places = [i for i, given in enumerate(of.inputs) if given is x]
+    places = [i for i, given in enumerate(of.inputs) if given in values]
     if not places or not of.op.backward or of.op.name in _PLAIN:
         return []
     formulas = of.op.backward

@@ -54,10 +54,14 @@ def _nested(items: Any) -> ast.expr:
 
 
 def scalar_as(value: Any, kind: DType) -> Any:
-    """The Python number that an array filled with `value` holds, written as shortly as the user wrote it."""
+    """The Python number that an array filled with `value` holds, written as shortly as it can be."""
     with np.errstate(all="ignore"):
         held = np.array(value, kind.numpy)
-    if kind.kind != "float":
-        return held.item()
-    exact = float(held)
-    return value if isinstance(value, (int, float)) and math.isfinite(exact) and np.array(float(value), kind.numpy) == held else exact
+        if kind.kind != "float":
+            return held.item()
+        candidates = [value, float(str(held)), float(held)]
+        return next((x for x in candidates if isinstance(x, (int, float)) and _same(np.array(x, kind.numpy), held)), value)
+
+
+def _same(a: Array, b: Array) -> bool:
+    return a.tobytes() == b.tobytes()

@@ -79,6 +79,12 @@ def as_expression(op: Op, count: int, params: dict[str, Any]) -> ast.expr | None
     return fill(statements[0].value, found)
 
 
+def is_expression(op: Op) -> bool:
+    """Whether the meaning is a single expression whatever the params."""
+    statements = _chosen(_definition(op)[0].body, {})
+    return len(statements) == 1 and isinstance(statements[0], ast.Return)
+
+
 def as_helper(op: Op) -> Helper:
     """The meaning as a function of its own, without annotations."""
     definition, text = _definition(op)

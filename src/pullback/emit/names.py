@@ -2,7 +2,6 @@
 
 import keyword
 import re
-from collections.abc import Iterable
 
 # What emitted code uses by these names itself.
 _USED = "np bfloat16 slice map tuple zip max min int len range sum load save main constant HERE".split()
@@ -20,22 +19,37 @@ def identifier(text: str) -> str:
 
 
 class Names:
-    """Gives out names. One that is taken already gets a number."""
+    """Gives out names. One that is taken already gets a number.
 
-    def __init__(self, reserved: Iterable[str] = ()) -> None:
-        self._taken = {*_TAKEN, *reserved}
+    Names of a function are made with those of its module as `outer`: neither then gives out what the other has.
+    """
+
+    def __init__(self, outer: "Names | None" = None) -> None:
+        self._outer = outer
+        self._taken = set(_TAKEN)
+        self._inside: set[str] = set()
+
+    def keep(self, name: str) -> None:
+        """Give this name to nothing else."""
+        self._taken.add(name)
+        if self._outer is not None:
+            self._outer._inside.add(name)
+
+    def _is_free(self, name: str) -> bool:
+        outside = self._outer._taken if self._outer is not None else ()
+        return name not in self._taken and name not in self._inside and name not in outside
 
     def fresh(self, title: str) -> str:
         """The title as an identifier that nothing else has.
 
         >>> names = Names()
-        >>> names.fresh("h"), names.fresh("h"), names.fresh("sum")
-        ('h', 'h_2', 'sum_2')
+        >>> names.fresh("h"), names.fresh("h"), names.fresh("len")
+        ('h', 'h_2', 'len_2')
         """
         base = name = identifier(title)
         number = 1
-        while name in self._taken:
+        while not self._is_free(name):
             number += 1
             name = f"{base}_{number}"
-        self._taken.add(name)
+        self.keep(name)
         return name

@@ -12,17 +12,21 @@ FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What stands above a block: its section, the user's line, and the parameter in an update."""
+    """What stands above a block: its section, the user's line, and the parameter in an update.
+
+    differentiated: the block is the gradient of the line rather than the line itself.
+    """
 
     section: str
     line: Line | None
     detail: str = ""
+    differentiated: bool = False
 
 
 def headings(program: Program) -> dict[Node, Heading]:
     """The heading of each node."""
     sections = _sections(program)
-    return {node: Heading(sections[node], _line(node.origin), node.origin.detail) for node in program.nodes}
+    return {node: _heading(sections[node], node.origin) for node in program.nodes}
 
 
 def _sections(program: Program) -> dict[Node, str]:
@@ -64,8 +68,11 @@ def _fixed(program: Program) -> set[Node]:
     return found
 
 
-def _line(origin: Origin) -> Line | None:
-    """The user's line; for a gradient the line that it is the gradient of."""
-    while origin.phase == BACKWARD and origin.of is not None:
+def _heading(section: str, origin: Origin) -> Heading:
+    """For a gradient the line is the one that it is the gradient of."""
+    differentiated = origin.of is not None
+    detail = origin.detail
+    while origin.of is not None:
         origin = origin.of.origin
-    return line_of((origin.code, origin.instruction)) if origin.code is not None else None
+    line = line_of((origin.code, origin.instruction)) if origin.code is not None else None
+    return Heading(section, line, detail, differentiated)

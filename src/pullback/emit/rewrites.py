@@ -128,10 +128,19 @@ _RULES: dict[str, Rule] = {
 }
 
 
-def flip_comparison(node: ast.expr) -> ast.expr:
-    """`0 < x` as `x > 0`."""
+def tidied(node: ast.expr) -> ast.expr:
+    """What came together once operands were put in: `0 < x` as `x > 0`, `x.T.T` as `x`."""
+    if isinstance(node, ast.BinOp):
+        node.left, node.right = _untransposed(node.left), _untransposed(node.right)
+    node = _untransposed(node)
     if isinstance(node, ast.Compare) and isinstance(node.left, ast.Constant) and type(node.ops[0]) in _FLIPPED:
         return ast.Compare(node.comparators[0], [_FLIPPED[type(node.ops[0])]], [node.left])
+    return node
+
+
+def _untransposed(node: ast.expr) -> ast.expr:
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.attr == node.value.attr == "T":
+        return node.value.value
     return node
 
 

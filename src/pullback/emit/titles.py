@@ -11,12 +11,26 @@ from pullback.ir.origin import Origin, is_users
 from pullback.ir.program import Program
 
 
+# What the result of an op is called when nobody has named it.
+_NOUNS = {
+    "add": "total", "sub": "difference", "mul": "product", "div": "ratio", "matmul": "product", "sum": "total",
+    "amax": "largest", "amin": "smallest", "eq": "mask", "ne": "mask", "lt": "mask", "le": "mask",
+    "where": "selected", "neg": "negative", "pow": "power", "full": "filled",
+}  # fmt: skip
+_MOVES = ("broadcast", "reshape", "permute", "cast")
+
+
 @dataclass(frozen=True, slots=True)
 class Title:
-    """A name for a value, and whether it says enough to give the value a line of its own."""
+    """A name for a value, and how good it is: 2 from the user, 1 from inside Pullback, 0 from the op alone."""
 
     text: str
-    telling: bool
+    rank: int
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether the name says enough to give the value a line of its own."""
+        return self.rank > 0
 
 
 @dataclass
@@ -28,22 +42,57 @@ class Titles:
     given: dict[Value, Title] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._shown = _shown_gradients(self.program)
+        self._partial = _partial_gradients(self.program)
         for node, level in result_levels(self.program, self.results):
             title = _title(node, level)
             for place, value in enumerate(node.outputs):
                 if value is not None:
-                    self.given.setdefault(value, title if not place else Title(f"{title.text}_{place}", title.telling))
+                    self.given.setdefault(value, title if not place else Title(f"{title.text}_{place}", title.rank))
+
+    def call(self, names: dict[Value, str]) -> None:
+        """Values have got these names, and their gradients are named after them."""
+        for value, name in names.items():
+            self.given[value] = Title(name, 2 if value.node is None else self.of(value).rank)
 
     def of(self, value: Value) -> Title:
         """The title of a value; for a gradient `d_` and the title of the value that it belongs to."""
-        if value in self.given and self.given[value].telling:
+        if value in self.given and self.given[value].is_telling:
             return self.given[value]
-        if value.gradient_of is not None:
-            inner = self.of(value.gradient_of)
-            return Title(f"d_{inner.text}", inner.telling)
+        if value.gradient_of or value in self._shown:
+            return self._gradient(self._shown.get(value, value))
         if value in self.given:
             return self.given[value]
-        return Title(value.name or "input", True)
+        return Title(value.name or "input", 2)
+
+    def _gradient(self, value: Value) -> Title:
+        """`d_x`; `d_x_part` where other gradients are added before it is complete."""
+        of = max(value.gradient_of, key=lambda x: (self.of(x).rank, (value, x) not in self._partial))
+        inner = self.of(of)
+        return Title(f"d_{inner.text}_part", 0) if (value, of) in self._partial else Title(f"d_{inner.text}", inner.rank)
+
+
+def _partial_gradients(program: Program) -> set[tuple[Value, Value]]:
+    """Gradients to which others are added before they are complete, with the values that they belong to."""
+    latest: dict[Value, Value] = {}
+    partial: set[tuple[Value, Value]] = set()
+    for node in program.nodes:
+        for value in node.outputs if node.origin.phase == "backward" else ():
+            for x in value.gradient_of if value is not None else ():
+                partial.update([(latest[x], x)] if x in latest else [])
+                latest[x] = value  # type: ignore[assignment]  # None has no gradient_of
+    return partial
+
+
+def _shown_gradients(program: Program) -> dict[Value, Value]:
+    """For what becomes a gradient by being reshaped or repeated, that gradient."""
+    found: dict[Value, Value] = {}
+    for node in reversed(program.nodes):
+        if node.origin.phase == "backward" and node.op.name in _MOVES and not node.inputs[0].gradient_of:
+            shown = node.output if node.output.gradient_of else found.get(node.output)
+            if shown is not None:
+                found[node.inputs[0]] = shown
+    return found
 
 
 def result_levels(program: Program, results: Sequence[Value]) -> Iterator[tuple[Node, int]]:
@@ -63,7 +112,7 @@ def result_levels(program: Program, results: Sequence[Value]) -> Iterator[tuple[
 def _main_and_side(program: Program, results: Sequence[Value]) -> tuple[list[Node], list[Node]]:
     """The nodes that results and gradients come from, dead ones that were differentiated included; and the others."""
     backward = [n for n in program.nodes if n.origin.phase == "backward"]
-    differentiated = {n.origin.of for n in backward}
+    differentiated = {n.origin.of for n in backward if n.origin.of is not None}
     main: set[Node] = {*backward, *differentiated}
     needed = {*results, *(x for n in backward for x in n.inputs)}
     for node in reversed(program.nodes):
@@ -85,19 +134,20 @@ def _shared_frames(a: Sequence[Place], b: Sequence[Place]) -> int:
 def _title(node: Node, level: int) -> Title:
     origin = node.origin
     if origin.phase == "backward":
-        return Title(node.op.name, False)
+        return Title(_NOUNS.get(node.op.name, node.op.name), 0)
     reached = origin.frames[: level + 1] if level >= 0 else ()
     users = [place for place in reversed(reached) if is_users(place[0].co_filename)]
     ours = [place for place in reversed(reached) if not is_users(place[0].co_filename)]
     target = next(filter(None, map(target_of, users)), "")
     if target:
-        return Title(target, True)
+        return Title(target, 2)
     module = "" if origin.phase == "update" else _module_title(origin, reached)
     if module:
-        return Title(module, True)
+        return Title(module, 2)
     described = "" if origin.phase == "update" else _described(users)
     named = next((name for name in map(target_of, ours) if len(name) > 2), "")
-    return Title(described or named or node.op.name, False)
+    plain = _NOUNS.get(node.op.name, node.op.name)
+    return Title(described or named or plain, int(not described and named not in ("", plain)))
 
 
 def _described(users: Sequence[Place]) -> str:

@@ -9,7 +9,8 @@ from pullback.base.shapes import size_of
 from pullback.grad.reverse import nodes_behind, reverse
 from pullback.ir.mode import mode
 from pullback.ir.node import Value
-from pullback.ops import ones_like
+from pullback.ir.origin import phase
+from pullback.ops import as_dtype_of, ones_like
 from pullback.tensor.tensor import Tensor, without_gradient
 from pullback.tensor.tracing import Trace
 
@@ -108,7 +109,7 @@ def _seed(output: Tensor, gradient: Tensor | None) -> Value:
         return ones_like(output.value)
     if gradient.shape != output.shape:
         raise ShapeError(f"the gradient at a tensor of shape {output.shape} has that shape too; got {gradient.shape}")
-    return gradient.value
+    return as_dtype_of(gradient.value, output.dtype)
 
 
 def _check_differentiable(output: Tensor) -> None:
@@ -169,10 +170,14 @@ def _collect(tensor: Tensor, g: Value, create_graph: bool) -> None:
     before = tensor.grad
     if before is None:
         tensor.grad = fresh
-    elif create_graph:
-        tensor.grad = before + fresh
+        return
+    with phase("backward"):
+        total = before + fresh
+    total.value.gradient_of = g.gradient_of
+    if create_graph:
+        tensor.grad = total
     else:
-        before.assign((before + fresh).value)
+        before.assign(total.value)
 
 
 def grad(

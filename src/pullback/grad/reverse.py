@@ -40,10 +40,11 @@ def reverse(
     nodes, leaves = nodes_behind(outputs)
 
     def add(value: Value, g: Value) -> None:
-        before = gradients.get(value)
-        gradients[value] = g if before is None else accumulate(before, g)
-        if mode.recorder is not None and gradients[value].gradient_of is None:
-            gradients[value].gradient_of = value  # so that emitted code can name it
+        total = accumulate(gradients[value], g) if value in gradients else g
+        gradients[value] = total
+        if mode.recorder is not None:  # so that emitted code can name them
+            for found in {g, total}:
+                found.gradient_of += (value,)
 
     def complete(value: Value) -> None:
         for hook in value.hooks or ():

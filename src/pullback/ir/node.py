@@ -39,7 +39,7 @@ class Value:
         self.node: Node | None = None
         self.index = 0
         self.name = ""
-        self.gradient_of: Value | None = None  # in a program: the value whose gradient (or part of it) this is
+        self.gradient_of: tuple[Value, ...] = ()  # in a program: the values whose gradient (or part of it) this is
         self.owner: Any = None  # weak reference to the leaf tensor that collects the gradient
         self.hooks: list[Callable[[Value], Value | None]] | None = None
 

@@ -25,7 +25,8 @@ def _sum_to(g: Value, shape: Shape) -> Value:
     extra = len(g.shape) - len(shape)
     repeated = tuple(i for i, n in enumerate(g.shape) if i < extra or shape[i - extra] != n)
     wide = as_dtype_of(g, float32) if g.dtype.is_half else g
-    return as_dtype_of(reshape(sum_(wide, axes=repeated, keepdims=False), shape=shape), g.dtype)
+    summed = sum_(wide, axes=repeated, keepdims=False)
+    return as_dtype_of(summed if summed.shape == shape else reshape(summed, shape=shape), g.dtype)
 
 
 @op(

@@ -1,0 +1,124 @@
+"""What a compiled function takes, keeps and gives, as emitted code names it."""
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from pullback.base.trees import Structure, unflatten
+from pullback.emit.ownership import tensor_names
+from pullback.tensor.tensor import Tensor
+from pullback.tensor.tracing import Traced
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A tensor among the arguments: the parameter it came in, how to get at it there, and a name for it."""
+
+    parameter: str
+    access: str
+    title: str
+    tensor: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The arguments of a traced call: those that vary, and those that the program was made for."""
+
+    varying: list[Argument]
+    fixed: dict[str, Any]
+
+    @property
+    def parameters(self) -> list[str]:
+        """The parameters that take what varies, in order."""
+        return list(dict.fromkeys(argument.parameter for argument in self.varying))
+
+
+def call_of(function: Callable[..., Any], structure: Structure, leaves: Sequence[Any], traced: Traced) -> Call:
+    """The arguments of the call that was traced, under the user's names."""
+    args, kwargs = unflatten(structure, leaves)
+    signature = inspect.signature(function)
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    tensors = {id(x) for x in traced.arguments}
+    varying: list[Argument] = []
+    fixed: dict[str, Any] = {}
+    for name, value in _spread(signature, bound.arguments):
+        found = [Argument(name, access, title, x) for access, title, x in _leaves(name, name, value) if id(x) in tensors]
+        varying += found
+        if not found:
+            fixed[name] = value
+    return Call(varying, fixed)
+
+
+def _spread(signature: inspect.Signature, arguments: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Each parameter with its argument; `*args` and `**kwargs` one by one."""
+    for name, value in arguments.items():
+        kind = signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            yield from ((f"{name}_{i}", x) for i, x in enumerate(value))
+        elif kind is inspect.Parameter.VAR_KEYWORD:
+            yield from value.items()
+        else:
+            yield name, value
+
+
+def _leaves(access: str, title: str, value: Any) -> Iterator[tuple[str, str, Any]]:
+    """The leaves of an argument, each with the code that reads it and a name."""
+    if isinstance(value, dict):
+        parts = [(f"{access}[{key!r}]", str(key), x) for key, x in value.items()]
+    elif isinstance(value, (list, tuple)):
+        parts = [(f"{access}[{i}]", f"{title}_{i}", x) for i, x in enumerate(value)]
+    elif is_dataclass(value) and not isinstance(value, type):
+        parts = [(f"{access}.{f.name}", f.name, getattr(value, f.name)) for f in fields(value)]
+    else:
+        yield access, title, value
+        return
+    for inner_access, inner_title, x in parts:
+        yield from _leaves(inner_access, inner_title, x)
+
+
+def state_keys(function: Callable[..., Any], call: Call, traced: Traced) -> dict[int, str]:
+    """The key of each tensor that the function reads or writes besides its arguments, by the tensor's id.
+
+    Tensors that nothing leads to and that are never written were made inside the function: they have no key.
+    """
+    given = {id(x) for x in traced.arguments}
+    written = [w.tensor for w in traced.writes] + [g.tensor for g in traced.grad_writes]
+    tensors = list({id(x): x for x in (*traced.state, *written) if id(x) not in given}.values())
+    roots = [(argument.title, argument.tensor) for argument in call.varying] + list(call.fixed.items())
+    found = dict(zip(map(id, tensors), tensor_names(function, roots, tensors), strict=True))
+    lifted = dict(zip(map(id, traced.state), (v.name for v in _state_inputs(traced)), strict=True))
+    changed = {id(x) for x in written}
+    keys: dict[int, str] = {}
+    for x in tensors:
+        name = found[id(x)] or lifted.get(id(x), "")
+        if name or id(x) in changed:
+            keys[id(x)] = _unused(name or "tensor", keys.values())
+    return keys
+
+
+def _state_inputs(traced: Traced) -> Sequence[Any]:
+    first = len(traced.arguments)
+    return traced.program.inputs[first : first + len(traced.state)]
+
+
+def _unused(name: str, taken: Any) -> str:
+    number = 1
+    found = name
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    return found
+
+
+def tree_text(structure: Structure, leaves: Iterator[str]) -> str:
+    """A result as code: its containers around its leaves. Named tuples become tuples, dataclasses dicts."""
+    if structure.kind is None:
+        return next(leaves)
+    parts = [tree_text(child, leaves) for child in structure.children]
+    if structure.kind is list:
+        return f"[{', '.join(parts)}]"
+    if issubclass(structure.kind, tuple):
+        return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+    return "{" + ", ".join(f"{key!r}: {part}" for key, part in zip(structure.keys, parts, strict=True)) + "}"

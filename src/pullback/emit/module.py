@@ -1,0 +1,125 @@
+"""An emitted module: its functions, the helpers and constants that they need, and the page that they stand on."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pullback.emit.body import Body, Context, Statement, Store
+from pullback.emit.constants import UNPACK, Constants
+from pullback.emit.meaning import Helper, is_expression
+from pullback.emit.names import Names
+from pullback.emit.page import broken, indented, page, statements
+from pullback.emit.titles import Title, Titles
+from pullback.ir.node import Node, Value
+from pullback.ir.program import Program
+
+QUIET = '@np.errstate(all="ignore")  # NaN and infinity are results here, not accidents'
+
+
+@dataclass
+class Function:
+    """What an emitted function is made of, besides the nodes of its program.
+
+    inputs: the name of each input. in_order: the inputs that lie row by row in memory (see `layout`).
+    opening: the lines before the nodes. closing: the last line, given how a value is written.
+    stores, late: the assignments of values that outlive the call, made as soon as they are known, or at the end.
+    title_of, original, named: see `body.Context`.
+    """
+
+    head: str
+    program: Program
+    names: Names
+    inputs: dict[Value, str]
+    title_of: Callable[[Value], Title]
+    closing: Callable[[Callable[[Value], str]], str]
+    original: Callable[[Value], Value] = lambda value: value
+    named: Callable[[Value, str], None] = lambda value, name: None
+    in_order: set[Value] = field(default_factory=set)
+    documentation: Sequence[str] = ()
+    opening: Sequence[Statement] = ()
+    stores: dict[Value, list[Store]] = field(default_factory=dict)
+    late: dict[Value, list[Store]] = field(default_factory=dict)
+    late_heading: str = ""
+
+
+@dataclass
+class Module:
+    """Collects the functions of an emitted module."""
+
+    names: Names = field(default_factory=Names)
+    helpers: dict[str, Helper] = field(default_factory=dict)
+    functions: list[str] = field(default_factory=list)
+    nested: dict[Program, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.constants = Constants(self.names)
+
+    def reserve(self, program: Program) -> None:
+        """Keep the names that the ops of a program need for their helpers."""
+        for node in program.nodes:
+            if node.op.name == "call":
+                self.reserve(node.params["program"])
+            elif not is_expression(node.op):
+                self.names.keep(node.op.name)
+
+    def add(self, function: Function) -> None:
+        """Write a function, and in front of it those that it calls."""
+        context = Context(function.title_of, function.original, function.named, self._function_of, self.constants)
+        stores = {value: list(kept) for value, kept in function.stores.items()}
+        body = Body(function.program, function.names, context, function.inputs, function.in_order, stores)
+        blocks = body.write()
+        late = [body.stored(value, store) for value, kept in function.late.items() for store in kept]
+        lines = [*function.documentation, *statements(function.opening), *page(blocks)]
+        lines += ["", f"# {function.late_heading}", *statements(late)] if late else []
+        closing = function.closing(body.written)
+        lines += ["", *broken(closing)] if closing else []
+        self.helpers.update(body.expressions.helpers)
+        self.functions.append("\n".join([*broken_head(function.head), *indented(lines)]))
+
+    def _function_of(self, node: Node) -> str:
+        """The function that a program inside the program is written as."""
+        program = node.params["program"]
+        if program not in self.nested:
+            again = node.origin.phase == "backward"
+            self.nested[program] = self.names.fresh("recomputed_gradients" if again else "segment")
+            self.add(self._nested(program, self.nested[program], again))
+        return self.nested[program]
+
+    def _nested(self, program: Program, name: str, again: bool) -> Function:
+        titles = Titles(program, program.outputs)
+        names = Names(self.names)
+        inputs = {x: names.fresh(titles.of(x).text) for x in program.inputs}
+        what = (
+            "The gradients of a part of the step whose forward pass is run a second time."
+            if again
+            else "A part of the step of which nothing is kept for the backward pass."
+        )
+        return Function(
+            head=f"def {name}({', '.join(inputs.values())}):",
+            program=program,
+            names=names,
+            inputs=inputs,
+            title_of=titles.of,
+            closing=lambda written: f"return {', '.join(map(written, program.outputs))}",
+            documentation=[f'"""{what}"""'],
+        )
+
+    def text(self, introduction: str) -> str:
+        """The module as a file."""
+        helpers = [helper.text for helper in self.helpers.values()]
+        code = [*([UNPACK, *self.constants.packed.values()] if self.constants.packed else []), *helpers, *self.functions]
+        needed = "\n".join(code)
+        standard = ["import base64", "import zlib", ""] if self.constants.packed else []
+        halves = ["from ml_dtypes import bfloat16"] if re.search(r"\bbfloat16\b", needed) else []
+        imports = "\n".join([*standard, "import numpy as np", *halves])
+        return f"{introduction}\n\n{imports}\n\n\n" + "\n\n\n".join(code) + "\n"
+
+
+def broken_head(head: str) -> list[str]:
+    """A `def` line, broken where it is too long; decorators stand in lines above it."""
+    *above, last = head.split("\n")
+    (signature,) = broken(last.removeprefix("def ").removesuffix(":")) if len(last) <= 110 else ("",)
+    if signature:
+        return [*above, last]
+    name, _, rest = last.partition("(")
+    return [*above, f"{name}(", f"    {rest.removesuffix('):')},", "):"]
