@@ -10,9 +10,10 @@ from pullback.grad.backward import no_grad
 from pullback.ir.mode import mode
 from pullback.tensor.creation import tensor
 from pullback.tensor.pointwise import abs as absolute
-from pullback.tensor.pointwise import cast_to, clamp
+from pullback.tensor.pointwise import cast_to, clamp, sqrt
 from pullback.tensor.promotion import result_type
 from pullback.tensor.reduction import amin, norm
+from pullback.tensor.reduction import sum as sum_over
 from pullback.tensor.shaping import stack
 from pullback.tensor.tensor import Tensor
 
@@ -29,8 +30,10 @@ def _gradients(parameters: Sequence[Tensor]) -> list[Tensor]:
 
 def _norm(x: Tensor, order: float) -> Tensor:
     wide = cast_to(x, float32) if x.dtype.is_half else x
-    found = amin(absolute(wide)) if order == -math.inf else norm(wide, order)
-    return cast_to(found, x.dtype)
+    if order == 2:
+        squares = sum_over(wide * wide)
+        return cast_to(sqrt(squares), x.dtype)
+    return cast_to(amin(absolute(wide)) if order == -math.inf else norm(wide, order), x.dtype)
 
 
 @no_grad()
@@ -54,7 +57,8 @@ def get_total_norm(
     if not norms:
         return tensor(0.0)
     dtype = result_type(*norms)
-    total = _norm(stack([cast_to(x, dtype) for x in norms]), float(norm_type))
+    together = stack([cast_to(x, dtype) for x in norms])
+    total = _norm(together, float(norm_type))
     if error_if_nonfinite:
         _check_finite(total, float(norm_type))
     return total
@@ -90,7 +94,8 @@ def clip_grads_with_norm_(parameters: Tensors, max_norm: Any, total_norm: Tensor
     """
     share = clamp(max_norm / (total_norm + 1e-6), max=1.0)
     for g in _gradients(_listed(parameters)):
-        g.mul_(cast_to(share, g.dtype))
+        clipped = g * cast_to(share, g.dtype)
+        g.assign(clipped.value)
 
 
 @no_grad()

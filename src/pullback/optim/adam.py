@@ -79,8 +79,10 @@ class Adam(Optimizer):
         kept = {"step": step, "exp_avg": m, "exp_avg_sq": v}
         if h.on("amsgrad"):
             v = kept["max_exp_avg_sq"] = maximum(s["max_exp_avg_sq"], v)
-        root = sqrt(v) / sqrt(1 - beta2**t) + h["eps"]
-        return p - h["lr"] / (1 - beta1**t) * (m / root), kept
+        rate = h["lr"] / (1 - beta1**t)
+        scale = sqrt(1 - beta2**t)
+        root = sqrt(v) / scale + h["eps"]
+        return p - rate * (m / root), kept
 
 
 class AdamW(Adam):

@@ -69,7 +69,8 @@ class ASGD(Optimizer):
         step, t = next_step(s)
         g = with_penalty(g, p, h)
         eta, mu = cast_to(s["eta"], float64), cast_to(s["mu"], float64)
-        p = (1 - h["lambd"] * eta) * p - eta * g
+        keep = 1 - h["lambd"] * eta
+        p = keep * p - eta * g
         ax = where(mu == 1, p, s["ax"] + mu * (p - s["ax"]))  # at 1 the very parameter, not one rounded on the way
         eta = h["lr"] / (1 + h["lambd"] * h["lr"] * t) ** h["alpha"]
         return p, {"step": step, "eta": eta, "mu": 1 / maximum(t - h["t0"], 1.0), "ax": ax}

@@ -10,18 +10,20 @@ from pullback.tensor.tensor import Tensor
 
 def next_step(s: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     """The number of this step, as it is kept and in float64 for powers."""
-    step = s["step"] + 1
-    return step, cast_to(step, float64)
+    n = s["step"] + 1
+    return n, cast_to(n, float64)
 
 
 def average(kept: Tensor, new: Tensor, rate: Tensor) -> Tensor:
     """rate · kept + (1 − rate) · new, written so that an average of equal numbers stays as it is."""
-    return kept + (1 - rate) * (new - kept)
+    share = 1 - rate
+    return kept + share * (new - kept)
 
 
 def average_square(kept: Tensor, g: Tensor, rate: Tensor) -> Tensor:
     """rate · kept + (1 − rate) · g²."""
-    return rate * kept + (1 - rate) * g * g
+    share = 1 - rate
+    return rate * kept + share * g * g
 
 
 def with_penalty(g: Tensor, p: Tensor, h: Hyperparameters) -> Tensor:
@@ -31,7 +33,10 @@ def with_penalty(g: Tensor, p: Tensor, h: Hyperparameters) -> Tensor:
 
 def shrunk(p: Tensor, h: Hyperparameters) -> Tensor:
     """(1 − lr · weight_decay) · p: weight decay that is decoupled from the rule."""
-    return (1 - h["lr"] * h["weight_decay"]) * p if h.on("weight_decay") else p
+    if not h.on("weight_decay"):
+        return p
+    keep = 1 - h["lr"] * h["weight_decay"]
+    return keep * p
 
 
 def decayed(p: Tensor, g: Tensor, h: Hyperparameters) -> tuple[Tensor, Tensor]:

@@ -79,7 +79,13 @@ class NAdam(Optimizer):
         mu_next = beta1 * (1 - 0.5 * 0.96 ** ((t + 1) * h["momentum_decay"]))
         product = s["mu_product"] * cast_to(mu, s["mu_product"].dtype)  # kept in float32, as PyTorch does
         so_far = cast_to(product, float64)
-        root = sqrt(v / (1 - beta2**t)) + h["eps"]
-        ahead = h["lr"] * mu_next / (1 - so_far * mu_next) * (m / root)
-        here = h["lr"] * (1 - mu) / (1 - so_far) * (g / root)
-        return p - here - ahead, {"step": step, "mu_product": product, "exp_avg": m, "exp_avg_sq": v}
+        correction = 1 - beta2**t
+        root = sqrt(v / correction) + h["eps"]
+        rate_here = h["lr"] * (1 - mu) / (1 - so_far)
+        rate_ahead = h["lr"] * mu_next / (1 - so_far * mu_next)
+        return p - rate_here * (g / root) - rate_ahead * (m / root), {
+            "step": step,
+            "mu_product": product,
+            "exp_avg": m,
+            "exp_avg_sq": v,
+        }
