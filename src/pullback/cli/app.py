@@ -7,6 +7,7 @@ import typer
 
 from pullback.base.errors import PullbackError
 from pullback.cli.evaluate import evaluate_verb
+from pullback.cli.exit_codes import FAILED, INTERRUPTED, WRONG_USE
 from pullback.cli.gradcheck import gradcheck_verb
 from pullback.cli.info import info_verb
 from pullback.cli.predict import predict_verb
@@ -16,8 +17,6 @@ from pullback.cli.train import train_verb
 # Typer brings its own copy of click in some versions and needs the package in others: its base of all errors in how
 # a command was written is found from the class that both export.
 _CommandError: type[Exception] = typer.BadParameter.__bases__[0].__bases__[0]
-
-WRONG_USE, FAILED, INTERRUPTED = 2, 1, 130
 
 _HELP = """Train neural networks on the computer you have, and look at every number of it.
 

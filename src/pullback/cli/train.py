@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from pullback.base.errors import ArgumentError, suggest
 from pullback.cli import options as o
 from pullback.cli.console import console
 from pullback.cli.display import open_display
+from pullback.cli.exit_codes import INTERRUPTED
 from pullback.cli.tables import show_outcome
 from pullback.train.config import Config, read_toml
 from pullback.train.pictures import can_draw, draw_pictures
@@ -67,6 +70,8 @@ def train_verb(
         outcome = carry_through(run, folder, tell)
     pictures = [] if no_pictures or outcome.report is None else _pictures(outcome, quiet)
     show_outcome(outcome, pictures, quiet)
+    if outcome.why == "interrupted":
+        raise typer.Exit(INTERRUPTED)
 
 
 def _pictures(outcome: Outcome, quiet: bool) -> list[Path]:

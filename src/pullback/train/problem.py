@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pullback.base.dtypes import Array
-from pullback.base.errors import DataError
+from pullback.base.errors import ArgumentError, DataError
 from pullback.data.datasets import Subset, TensorDataset
 from pullback.data.embedded import DIGITS, digits
 from pullback.data.encoder import TableEncoder
@@ -46,7 +46,7 @@ def load_problem(config: DataConfig, seed: int) -> Problem:
 
     Raises MissingFile and DataError when the file is not there or does not hold what is asked for.
     """
-    problem = _digits_problem() if config.source == "digits" else _table_problem(config, seed)
+    problem = _digits_problem(config) if config.source == "digits" else _table_problem(config, seed)
     return _limited(problem, config.limit)
 
 
@@ -56,7 +56,9 @@ def _limited(problem: Problem, limit: int) -> Problem:
     return replace(problem, train=Subset(problem.train, np.arange(limit)))
 
 
-def _digits_problem() -> Problem:
+def _digits_problem(config: DataConfig) -> Problem:
+    if config.target or config.task or config.exclude:
+        raise ArgumentError("digits have no columns: target, task and exclude belong to a table, given as --data FILE")
     data = digits()
     return Problem(
         task="classification",

@@ -1,10 +1,11 @@
 """A run: a network, its optimizer and schedule, the order of its rows, and how far it has come."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pullback.backends.compile import compile
 from pullback.base.errors import StateError
 from pullback.data.loader import DataLoader
 from pullback.models.mlp import MLP, MLPConfig
@@ -66,6 +67,7 @@ class Run:
         manual_seed(config.seed)
         self.config, self.problem = config, problem
         self.model = make_model(config, problem.inputs, problem.outputs)
+        self.forward: Callable[[Tensor], Tensor] = compile(self.model.__call__)
         self.loader = DataLoader(problem.train, config.training.batch_size, shuffle=True, seed=config.seed)
         how, epochs = config.optimizer, config.training.epochs
         self.optimizer = make_optimizer(self.model.named_parameters(), how.name, how.lr, how.options)

@@ -109,12 +109,16 @@ class RunFolder:
         self.write_json(ABOUT, asdict(About.of(run.problem)))
 
     def save(self, run: Run) -> None:
-        """Write everything that changes."""
+        """Write what an interrupted run goes on from, its metrics, and its weights where they have got better."""
         progress = run.progress
         self._write_text(METRICS, "".join(json.dumps(record) + "\n" for record in progress.history))
-        save(run.model.state_dict(), self.path / LAST)
-        save(progress.best or run.model.state_dict(), self.path / WEIGHTS)
+        if progress.best_epoch == progress.epoch or not (self.path / WEIGHTS).exists():
+            save(progress.best or run.model.state_dict(), self.path / WEIGHTS)
         save(run.state_dict(), self.path / CHECKPOINT)
+
+    def save_last(self, run: Run) -> None:
+        """Write the weights as they are when training ends."""
+        save(run.model.state_dict(), self.path / LAST)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a JSON file that a person can read, too."""

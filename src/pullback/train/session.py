@@ -67,6 +67,7 @@ def open_run(folder: RunFolder) -> Run:
 def carry_through(run: Run, folder: RunFolder, tell: Listener) -> Outcome:
     """Train, and unless that was interrupted, test the weights that were best on the validation rows."""
     why = train(run, folder.save, tell)
+    folder.save_last(run)
     if why == "interrupted":
         return Outcome(run, folder, why)
     run.model.load_state_dict(run.progress.best)

@@ -1,5 +1,6 @@
 """What a network gives for rows, without learning from them, and how good that is."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from pullback.data.loader import DataLoader
 from pullback.grad.backward import no_grad
 from pullback.nn.module import Module
 from pullback.tensor.creation import from_numpy
+from pullback.tensor.tensor import Tensor
 from pullback.train.metrics import METRICS
 from pullback.train.run import Run
 
@@ -18,11 +20,14 @@ ROWS_AT_ONCE = 500
 WATCHED = {"classification": ("accuracy",), "regression": ("r2",)}
 
 
-def outputs_of(model: Module, dataset: Any) -> tuple[Array, Array]:
-    """What the model gives for the rows of a data set (n, outputs), and their targets, in evaluation mode."""
+def outputs_of(model: Module, dataset: Any, forward: Callable[[Tensor], Tensor] | None = None) -> tuple[Array, Array]:
+    """What the model gives for the rows of a data set (n, outputs), and their targets, in evaluation mode.
+
+    `forward` is the model's compiled call, when there is one already.
+    """
     was_training = model.training
     model.eval()
-    forward = compile(model.__call__)
+    forward = forward or compile(model.__call__)
     with no_grad():
         batches = [(forward(rows), targets) for rows, targets in DataLoader(dataset, ROWS_AT_ONCE)]
     model.train(was_training)
@@ -32,7 +37,7 @@ def outputs_of(model: Module, dataset: Any) -> tuple[Array, Array]:
 
 def validate(run: Run) -> dict[str, float]:
     """Loss and watched metrics on the validation rows, under the names that metrics.jsonl has."""
-    outputs, targets = outputs_of(run.model, run.problem.validation)
+    outputs, targets = outputs_of(run.model, run.problem.validation, run.forward)
     with no_grad():
         loss = run.loss(from_numpy(outputs), from_numpy(targets)).item()
     named = {name: METRICS[name].compute(outputs, targets) for name in WATCHED[run.problem.task]}
