@@ -71,7 +71,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("trained")
     flats = folder / "flats.csv"
     write_flats(flats)
-    short = ("--data", str(flats), "--epochs", "15")
+    short = ("--data", str(flats), "--epochs", "40")
     rows = (*short, "--exclude", "sold", "--target", "price")
     classes = (*short, "--exclude", "price", "--target", "sold")
     digits = ("digits", "--limit", "2000", "--epochs", "3", "--hidden", "64", "--set", "model.input_dropout=0")

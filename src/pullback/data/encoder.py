@@ -128,8 +128,8 @@ class TableEncoder:
 
         Numbers and booleans are standardised, categories become one feature each (see `NumberFeature` and
         `CategoryFeature`). Left out are columns of text, columns that are the same in all training rows,
-        columns that only count the rows (called id, index or the like, and 0, 1, 2, ... or 1, 2, 3, ... from
-        top to bottom), and those in `exclude`. Classification or regression is told from the target's column
+        columns that only count the rows (called id, index or the like, and rising from row to row),
+        and those in `exclude`. Classification or regression is told from the target's column
         (see `infer_task`) unless `task` says it. Classes are taken from all rows: they are what may be
         answered.
 
@@ -237,8 +237,8 @@ def _why_not(column: Column, table: Table, excluded: Set[str]) -> str:
 
 
 def _counts_rows(column: Column) -> bool:
-    """Whether a column is named like a row number, and is one."""
+    """Whether a column is named like a row number, and rises from row to row as one does; rows may be left out."""
     name = column.name.lower()
     if column.kind != "integer" or not (name in _ROW_NUMBERS or name.endswith(("_id", " id"))):
         return False
-    return any(np.array_equal(column.values, np.arange(first, len(column) + first)) for first in (0, 1))
+    return bool((np.diff(column.values) > 0).all())
