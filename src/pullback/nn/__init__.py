@@ -56,10 +56,10 @@ from pullback.nn.loss import (
     SoftMarginLoss,
     TripletMarginLoss,
 )
+from pullback.nn.model_table import summary
 from pullback.nn.module import Module
 from pullback.nn.parameter import Parameter
 from pullback.nn.reshaping import Flatten, Unflatten
-from pullback.nn.summary import summary
 
 __all__ = [
     "CELU",

@@ -1,12 +1,10 @@
 """Losses for classes and probabilities."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from pullback.base.dtypes import int64
 from pullback.base.errors import ArgumentError, DTypeError, IndexOutOfRange, ShapeError
-from pullback.nn.functional.activation import log_one_plus_exp
+from pullback.nn.functional.activation import log_one_plus_exp, relu
 from pullback.nn.functional.checks import check_pair, numbers_are_known
 from pullback.nn.functional.reduction import check_reduction, reduce_losses
 from pullback.tensor.creation import arange
@@ -180,8 +178,10 @@ def _from_probabilities(
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
 ) -> Tensor:
-    """−(y · ln x + (1 − y) · ln(1 − x)) for probabilities x, each logarithm at least −100 and its gradient at most
-    10¹². From logits, `binary_cross_entropy_with_logits` is more exact.
+    """−(y · ln x + (1 − y) · ln(1 − x)) for probabilities x, each logarithm at least −100.
+
+    The gradient (x − y) / (x (1 − x)) is finite everywhere: the divisor is at least 10⁻¹². From logits,
+    `binary_cross_entropy_with_logits` is more exact.
 
     Raises ArgumentError for an x outside [0, 1] (where it is known: not within a compiled function), ShapeError when
     the shapes differ, DTypeError when the dtypes do.
@@ -197,18 +197,27 @@ def binary_cross_entropy(
         raise ArgumentError(
             "binary_cross_entropy takes probabilities from 0 to 1; for logits use binary_cross_entropy_with_logits"
         )
-    if_one = _bounded_log(input, input, log, 1.0)
-    if_zero = _bounded_log(sub(1.0, input), neg(input), log1p, 0.0)
-    losses = neg(add(mul(target, if_one), mul(sub(1.0, target), if_zero)))
+    uncertainty = mul(input, sub(1.0, input))
+    certain = lt(uncertainty, _LEAST)
+    inside = where(certain, 0.5, input)
+    usual = _bernoulli_loss(log(inside), log1p(neg(inside)), target)
+    losses = where(certain, _loss_of_the_certain(input, target), usual)
     return reduce_losses(losses if weight is None else mul(losses, weight), reduction)
 
 
-def _bounded_log(p: Tensor, x: Tensor, logarithm: Callable[[Tensor], Tensor], harmless: float) -> Tensor:
-    """ln p, computed as logarithm(x), but at least −100 and with a slope of at most 10¹²."""
-    tiny = lt(p, 1e-12)
-    steep = mul(p, 1e12)
-    bottom = add(sub(steep, steep.detach()), clamp(log(p.detach()), min=-100.0))
-    return where(tiny, bottom, logarithm(where(tiny, harmless, x)))
+_LEAST = 1e-12  # what x (1 − x) counts as at least in the gradient (x − y) / (x (1 − x)) of the binary cross-entropy
+
+
+def _bernoulli_loss(log_one: Tensor, log_zero: Tensor, target: Tensor) -> Tensor:
+    return neg(add(mul(target, log_one), mul(sub(1.0, target), log_zero)))
+
+
+def _loss_of_the_certain(input: Tensor, target: Tensor) -> Tensor:
+    """The loss with each logarithm cut off at −100, and a gradient as if x (1 − x) were no less than 10⁻¹²."""
+    x = input.detach()
+    level = _bernoulli_loss(clamp(log(x), min=-100.0), clamp(log1p(neg(x)), min=-100.0), target)
+    slope = mul(sub(x, target.detach()), 1 / _LEAST)
+    return add(level, mul(slope, sub(input, x)))
 
 
 def binary_cross_entropy_with_logits(
@@ -288,7 +297,7 @@ def multi_margin_loss(
     _check_classes("multi_margin_loss", input, target, dim, -1 - input.shape[dim])
     chosen = eq(unsqueeze(target, dim), arange(input.shape[dim], dtype=int64))
     own = sum_over(where(chosen, input, 0.0), dim, keepdim=True)
-    short = clamp(add(sub(input, own), margin), min=0.0)
+    short = relu(add(sub(input, own), margin))
     terms = where(chosen, 0.0, short if p == 1 else mul(short, short))
     if weight is not None:
         terms = mul(terms, sum_over(where(chosen, weight, 0.0), dim, keepdim=True))

@@ -9,12 +9,15 @@ from pullback.nn.functional.reduction import reduce_losses
 from pullback.tensor.creation import full_like
 from pullback.tensor.pointwise import abs as absolute
 from pullback.tensor.pointwise import add, clamp, div, exp, gt, log, lt, mul, sub, where
+from pullback.tensor.reduction import sum as sum_over
 from pullback.tensor.shaping import unsqueeze
 from pullback.tensor.tensor import Tensor
 
 
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """(x − y)².
+
+    weight: a factor for each loss, in the input's shape; the mean is then divided by their sum.
 
     Raises ShapeError when the shapes differ (PyTorch broadcasts, with a warning), DTypeError when the dtypes do.
 
@@ -26,11 +29,11 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """
     check_pair("mse_loss", input, target)
     away = sub(input, target)
-    return reduce_losses(mul(away, away), reduction)
+    return _reduce_weighted(mul(away, away), reduction, weight)
 
 
-def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """|x − y|; its gradient where x = y is 0. Errors as for `mse_loss`.
+def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
+    """|x − y|; its gradient where x = y is 0. Weight and errors as for `mse_loss`.
 
     >>> import pullback as pb
     >>> pb.nn.functional.l1_loss(pb.tensor([1.0, 2.0]), pb.tensor([1.0, 4.0]))
@@ -39,7 +42,7 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     Source: torch.nn.functional.l1_loss.
     """
     check_pair("l1_loss", input, target)
-    return reduce_losses(absolute(sub(input, target)), reduction)
+    return _reduce_weighted(absolute(sub(input, target)), reduction, weight)
 
 
 def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
@@ -63,8 +66,12 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
     return reduce_losses(where(lt(away, beta), quadratic, sub(away, 0.5 * beta)), reduction)
 
 
-def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
     """½ d² where d = |x − y| < delta, else delta · (d − ½ delta). Errors as for `mse_loss`.
+
+    weight: a factor for each loss, in the input's shape; the mean is divided by their number.
 
     Raises ArgumentError when delta is not above 0.
 
@@ -79,7 +86,20 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     check_pair("huber_loss", input, target)
     away, near = _near(input, target, delta)
     losses = where(lt(away, delta), mul(mul(near, near), 0.5), mul(sub(away, 0.5 * delta), delta))
-    return reduce_losses(losses, reduction)
+    return reduce_losses(_weighted(losses, weight), reduction)
+
+
+def _weighted(losses: Tensor, weight: Tensor | None) -> Tensor:
+    if weight is not None and weight.shape != losses.shape:
+        raise ShapeError(f"a weight for each loss has their shape {losses.shape}; got {weight.shape}")
+    return losses if weight is None else mul(losses, weight)
+
+
+def _reduce_weighted(losses: Tensor, reduction: str, weight: Tensor | None) -> Tensor:
+    """As `reduce_losses`, but the mean is divided by the sum of the weights."""
+    if weight is None or reduction != "mean":
+        return reduce_losses(_weighted(losses, weight), reduction)
+    return div(sum_over(_weighted(losses, weight)), sum_over(weight))
 
 
 def _near(input: Tensor, target: Tensor, bound: float) -> tuple[Tensor, Tensor]:

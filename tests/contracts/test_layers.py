@@ -1,0 +1,27 @@
+"""Every layer: gradients against differences, compiled against eager. PyTorch's answers are in test_oracle.py."""
+
+import pytest
+
+from tests.contracts import layer_contracts
+from tests.contracts.layer_row import LayerRow
+from tests.contracts.rows_layers import CONTAINERS, LAYERS, MODULES
+from tests.contracts.rows_losses import LOSSES
+
+SMOOTH = [row for row in LAYERS if row.smooth and row.dtype == "float64"]
+DROPPING = [LayerRow(layer, row.inputs, (0.5,)) for layer in ("Dropout", "AlphaDropout") for row in LAYERS[:2]]
+
+
+def test_every_layer_and_loss_has_a_row() -> None:
+    assert {row.layer for row in (*LAYERS, *LOSSES)} == MODULES.keys() - CONTAINERS
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in LAYERS if row.smooth and row.dtype == "float64"], ids=lambda row: row.name
+)
+def test_gradients(row: LayerRow) -> None:
+    layer_contracts.check_gradients(row)
+
+
+@pytest.mark.parametrize("row", [*LAYERS, *DROPPING], ids=lambda row: row.name)
+def test_compiled_equals_eager(row: LayerRow) -> None:
+    layer_contracts.check_compiled_equals_eager(row)
