@@ -10,6 +10,7 @@ An array of the fixture is one dtype's answers in a row; the index says which ro
 answer stands a digest of the row's definition, so that a row that was changed without being recorded anew fails.
 """
 
+import ast
 import dataclasses
 import functools
 import hashlib
@@ -17,8 +18,6 @@ import importlib
 import inspect
 import io
 import json
-import textwrap
-import tokenize
 import types
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
@@ -128,7 +127,7 @@ def definition(x: Any) -> str:
     if isinstance(x, functools.partial):
         return f"partial({definition(x.func)}, {definition(x.args)}, {definition(x.keywords)})"
     if isinstance(x, type):
-        return _class(x) if x.__module__.startswith("tests.") else f"{x.__module__}.{x.__qualname__}"
+        return _sources(x) if _is_ours(x) else f"{x.__module__}.{x.__qualname__}"
     if isinstance(x, np.ndarray):
         return f"array({x.dtype}, {x.shape}, {hashlib.sha256(np.ascontiguousarray(x).tobytes()).hexdigest()})"
     if isinstance(x, dict):
@@ -144,39 +143,81 @@ def definition(x: Any) -> str:
     return text
 
 
-@functools.cache
-def _class(kind: type) -> str:
-    methods = [f for f in vars(kind).values() if isinstance(f, types.FunctionType)]
-    written = [f for f in methods if f.__code__.co_filename != "<string>"]  # not those that dataclass makes
-    return _tokens(inspect.getsource(kind)) + "".join(map(_names_used, written))
-
-
-@functools.cache
-def _code(function: types.FunctionType) -> str:
-    return _tokens(inspect.getsource(function)) + _names_used(function)
-
-
 def _function(function: types.FunctionType) -> str:
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
-    inner = [c for c in cells if c is not function]
-    return f"{_code(function)}{definition(inner)}{definition(function.__defaults__ or ())}"
+    kept = [c for c in cells if c is not function]
+    return f"{_sources(function)}{definition(kept)}{definition(function.__defaults__ or ())}"
 
 
-def _names_used(function: types.FunctionType) -> str:
-    """The definitions of the functions and constants of the tests that a function names."""
-    found = [(name, function.__globals__.get(name)) for name in sorted(set(function.__code__.co_names))]
-    ours = [x for _, x in found if isinstance(x, (types.FunctionType, type)) and x.__module__.startswith("tests.")]
-    return "".join(definition(x) for x in ours if x is not function)
+@functools.cache
+def _sources(thing: Any) -> str:
+    """The source of a function or class, and of all that it names in the tests, directly or through others."""
+    found: dict[Any, str] = {}
+    todo = [thing]
+    while todo:
+        item = todo.pop()
+        if item not in found:
+            found[item] = _text(item) + _plain_data(item)
+            todo += [x for x in _named_by(item) if isinstance(x, (types.FunctionType, type)) and _is_ours(x)]
+    return "".join(sorted(found.values()))
 
 
-def _tokens(source: str) -> str:
-    """The source without comments, blank lines and the look of it."""
-    skipped = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
-    lines = io.StringIO(textwrap.dedent(source)).readline
-    try:
-        return " ".join(t.string for t in tokenize.generate_tokens(lines) if t.type not in skipped)
-    except (tokenize.TokenError, IndentationError):  # a lambda cut out of the middle of an expression
-        return " ".join(source.split())
+def _is_ours(x: Any) -> bool:
+    return x.__module__.startswith("tests.")
+
+
+def _plain_data(item: Any) -> str:
+    """The constants that a function or class names: plain values and functions of the tests, alone or in containers."""
+    return "".join(definition(x) for x in _named_by(item) if not callable(x) and _is_plain(x))
+
+
+def _is_plain(x: Any) -> bool:
+    if isinstance(x, dict):
+        return all(map(_is_plain, (*x, *x.values())))
+    if isinstance(x, (list, tuple)):
+        return all(map(_is_plain, x))
+    return x is None or isinstance(x, (bool, int, float, str)) or (isinstance(x, types.FunctionType) and _is_ours(x))
+
+
+def _named_by(item: Any) -> list[Any]:
+    """The global objects whose names a function, or a method of a class, uses."""
+    methods = (
+        [f for f in vars(item).values() if isinstance(f, types.FunctionType)] if isinstance(item, type) else [item]
+    )
+    written = [f for f in methods if _is_ours(f) and f.__code__.co_filename != "<string>"]  # not what dataclass makes
+    return [f.__globals__[name] for f in written for name in sorted(_names(f.__code__)) if name in f.__globals__]
+
+
+def _names(code: types.CodeType) -> set[str]:
+    inner = [_names(c) for c in code.co_consts if isinstance(c, types.CodeType)]
+    return set(code.co_names).union(*inner)
+
+
+def _text(item: Any) -> str:
+    """The source of a function, lambda or class, without blanks."""
+    file = inspect.getsourcefile(item)
+    assert file is not None
+    source, nodes = _parsed(file)
+    if isinstance(item, type):
+        found = [node for node in nodes if isinstance(node, ast.ClassDef) and node.name == item.__name__]
+    else:
+        found = [node for node in nodes if _first_line(node) == item.__code__.co_firstlineno]
+    segments = [ast.get_source_segment(source, node) or "" for node in found]
+    assert segments, f"no source for {item} in {file}"
+    return "".join("".join(segments).split())
+
+
+def _first_line(node: ast.AST) -> int:
+    """The line of a function or lambda, its decorators included; 0 for anything else."""
+    if isinstance(node, ast.Lambda):
+        return node.lineno
+    return min(d.lineno for d in (*node.decorator_list, node)) if isinstance(node, ast.FunctionDef) else 0
+
+
+@functools.cache
+def _parsed(file: str) -> tuple[str, list[ast.AST]]:
+    source = Path(file).read_text(encoding="utf-8")
+    return source, list(ast.walk(ast.parse(source)))
 
 
 # Fixtures

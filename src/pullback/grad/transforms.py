@@ -9,7 +9,7 @@ from pullback.base.errors import ArgumentError, DTypeError, ShapeError
 from pullback.base.shapes import size_of
 from pullback.base.trees import Structure, flatten, unflatten
 from pullback.grad.backward import enable_grad
-from pullback.grad.reverse import reverse
+from pullback.grad.reverse import nodes_behind, reverse
 from pullback.ir.node import Value
 from pullback.ops import detach, full, ones_like, reshape, scatter, zeros_like
 from pullback.tensor.shaping import stack
@@ -68,8 +68,10 @@ def _pull(outputs: Sequence[Value], gs: Sequence[Value], wanted: Sequence[Value]
     return [Tensor(found[x] if x in found else zeros_like(x)) for x in wanted]
 
 
-def _finished(tensors: Sequence[Tensor], differentiable: bool) -> list[Tensor]:
-    return list(tensors) if differentiable else [x.detach() for x in tensors]
+def _finished(tensors: Sequence[Tensor], own: Sequence[Value]) -> list[Tensor]:
+    """The results without their past, but for those that depend on more than the transform's own variables."""
+    variables = set(own)
+    return [x if nodes_behind([x.value])[1] - variables else x.detach() for x in tensors]
 
 
 def _scalar(y: Any) -> Tensor:
@@ -99,20 +101,15 @@ def value_and_grad(function: Function, argnums: int | Sequence[int] = 0, has_aux
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        outer = _any_requires_grad(args)
         point = _Point(argnums, args)
         with enable_grad():
             result = function(*point.args, **kwargs)
         y, aux = result if has_aux else (result, None)
         gradients = _pull([_scalar(y).value], [ones_like(y.value)], point.values)
-        (value,) = _finished([y], outer)
-        return ((value, aux) if has_aux else value), point.pack(_finished(gradients, outer))
+        (value,) = _finished([y], point.values)
+        return ((value, aux) if has_aux else value), point.pack(_finished(gradients, point.values))
 
     return wrapped
-
-
-def _any_requires_grad(args: Any) -> bool:
-    return any(isinstance(x, Tensor) and x.value.requires_grad for x in flatten(args)[0])
 
 
 def grad(function: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
@@ -151,7 +148,6 @@ def vjp(function: Function, *args: Any) -> tuple[Any, Function]:
 
     Source: jax.vjp.
     """
-    outer = _any_requires_grad(args)
     point = _Point(range(len(args)), args)
     with enable_grad():
         ys, structure = _outputs(function(*point.args))
@@ -161,9 +157,9 @@ def vjp(function: Function, *args: Any) -> tuple[Any, Function]:
         if given != structure or any(a.shape != y.shape for a, y in zip(gs, ys, strict=True)):
             raise ShapeError("the gradient at the value must have the value's structure and shapes")
         gradients = _pull([y.value for y in ys], [a.value for a in gs], point.values)
-        return point.pack(_finished(gradients, outer or _any_requires_grad(g)))
+        return point.pack(_finished(gradients, point.values))
 
-    return unflatten(structure, _finished(ys, outer)), pull
+    return unflatten(structure, _finished(ys, point.values)), pull
 
 
 def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -179,7 +175,6 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
 
     Source: jax.jvp.
     """
-    outer = _any_requires_grad([list(primals), list(tangents)])
     point = _Point(range(len(primals)), tuple(primals))
     vs = flatten(tuple(tangents))[0]
     if [v.shape for v in vs] != [x.shape for x in point.values]:
@@ -189,7 +184,8 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
         gs = [Tensor(_fork(zeros_like(y.value))) for y in ys]
         pulled = _pull([y.value for y in ys], [g.value for g in gs], point.values)
         changes = _pull([p.value for p in pulled], [v.value for v in vs], [g.value for g in gs])
-    return unflatten(structure, _finished(ys, outer)), unflatten(structure, _finished(changes, outer))
+    own = [*point.values, *(g.value for g in gs)]
+    return unflatten(structure, _finished(ys, own)), unflatten(structure, _finished(changes, own))
 
 
 def hvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -222,11 +218,10 @@ def jacobian(function: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        outer = _any_requires_grad(args)
         point = _Point(argnums, args)
         with enable_grad():
             ys, structure = _outputs(function(*point.args, **kwargs))
-        trees = [point.pack(_finished(_rows(y, point.values), outer)) for y in ys]
+        trees = [point.pack(_finished(_rows(y, point.values), point.values)) for y in ys]
         return unflatten(structure, trees)
 
     return wrapped

@@ -114,6 +114,8 @@ class Tensor:
 
     @grad.setter
     def grad(self, gradient: "Tensor | None") -> None:
+        if not isinstance(gradient, Tensor | None):
+            raise DTypeError(f"a gradient is a tensor or None; got {type(gradient).__name__}")
         if gradient is not None and (gradient.shape != self.shape or gradient.dtype is not self.dtype):
             raise ShapeError(f"the gradient of {self._value.type} has that type too; got {gradient._value.type}")
         if mode.recorder is not None:
