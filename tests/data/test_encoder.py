@@ -161,7 +161,8 @@ COUNTERS = [
     ("customer_id", [1, 2, 3, 4], True),
     ("x", [1, 2, 3, 4], False),  # a ramp may be all that there is to learn from
     ("id", [1, 2, 4, 3], False),
-    ("id", [2, 3, 4, 5], False),
+    ("id", [2, 3, 4, 5], True),
+    ("id", [1, 3, 4, 9], True),  # rows between were left out
 ]
 
 
