@@ -28,7 +28,7 @@ def run(recipe: str, seed: int, out: Path) -> tuple[float, float]:
 
 def accuracy_in(folder: Path) -> float:
     """The test accuracy that a run folder holds."""
-    return float(json.loads((folder / "test.json").read_text())["accuracy"])
+    return float(json.loads((folder / "test.json").read_text())["test"]["accuracy"])
 
 
 def main() -> None:

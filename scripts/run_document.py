@@ -52,6 +52,14 @@ def blocks_of(text: str) -> list[Block]:
     return blocks
 
 
+def python_of(blocks: list[Block]) -> str:
+    """The blocks as one module in which every line has the number that it has in the document."""
+    lines: list[str] = []
+    for block in blocks:
+        lines += [""] * (block.line - 1 - len(lines)) + block.code.splitlines()
+    return "\n".join(lines) + "\n"
+
+
 def agrees(shown: str, printed: str, tolerance: float) -> bool:
     """Whether the output shown is the output printed, up to the tolerance on its numbers."""
     if not tolerance:
@@ -81,9 +89,9 @@ def run_block(block: Block, path: Path, namespace: dict[str, object]) -> str:
 
 def run_blocks(path: Path, blocks: list[Block], namespace: dict[str, object]) -> list[tuple[Block, str]]:
     """Runs blocks of a document in order, in one namespace; each with what it prints."""
-    text = path.read_text(encoding="utf-8")
-    # Registered so that tracebacks, and whoever reads a function's source, find the document's lines.
-    linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))
+    # Registered so that tracebacks, and whoever reads a function's source, find the document's lines: as a module.
+    source = python_of(blocks)
+    linecache.cache[str(path)] = (len(source), None, source.splitlines(keepends=True), str(path))
     namespace |= {"__name__": "__main__", "__file__": str(path)}
     return [(block, run_block(block, path, namespace)) for block in blocks]
 

@@ -135,9 +135,7 @@ def test_nan_stops_with_a_clear_line(pullback: Command, tmp_path: Path) -> None:
     assert "Try a smaller learning rate" in result.err
 
 
-def test_without_matplotlib_all_else_works(
-    pullback: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_matplotlib_all_else_works(pullback: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pullback.train.pictures.find_spec", lambda name: None)
     result = pullback("train", "digits", *SHORT, "--out", tmp_path)
     assert result.code == 0
@@ -180,7 +178,9 @@ def test_terminal_shows_a_bar(tmp_path: Path) -> None:
 
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
-    with subprocess.Popen(command(tmp_path, *SHORT), stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+    with subprocess.Popen(
+        command(tmp_path, *SHORT), stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+    ) as process:
         shown = read_until_end(ours, process)
     os.close(theirs)
     os.close(ours)

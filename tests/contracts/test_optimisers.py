@@ -266,6 +266,16 @@ def test_half_precision_follows_the_course_of_float32(row: OptimiserRow, dtype: 
     assert np.abs(ends[0] - ends[1]).max() < 5 * 4 * 2.0 ** (-8 if dtype == "bfloat16" else -11) + 1e-2
 
 
+@over_rows
+def test_half_precision_survives_a_gradient_of_zero(row: OptimiserRow) -> None:
+    # eps is too small for float16: 0 / (0 + eps) would be NaN there.
+    params = [p.detach().to(pb.float16).requires_grad_() for p in row.parameters(pb, "float16")]
+    for p in params:
+        p.grad = pb.zeros_like(p)
+    row.build(pb, params).step()
+    assert all(np.isfinite(p.detach().numpy()).all() for p in params)
+
+
 # Schedules
 @over_schedules
 def test_a_schedule_goes_on_exactly_where_it_was_saved(row: ScheduleRow) -> None:

@@ -1,5 +1,7 @@
 """The runner of documents: which output belongs to which block, and what it lets pass."""
 
+import ast
+import linecache
 from pathlib import Path
 
 import pytest
@@ -91,3 +93,11 @@ def test_functions_of_a_document_have_a_source(tmp_path: Path) -> None:
     path.write_text(f"Text\n\n```python\n{code}\n```\n")
     assert run_document(path)["source"] == "def f():\n    return 1\n"
     assert blocks_of(path.read_text())[0].line == 4
+
+
+def test_source_of_a_document_is_a_module_with_its_line_numbers(tmp_path: Path) -> None:
+    path = document(tmp_path, RIGHT)
+    run_document(path)
+    lines = linecache.getlines(str(path))
+    (definition, *_) = ast.parse("".join(lines)).body
+    assert path.read_text(encoding="utf-8").splitlines()[definition.lineno - 1] == "def sizes():"

@@ -378,6 +378,20 @@ def test_switches_are_watched() -> None:
         assert step.traces == traces + 1, name
 
 
+def test_choices_are_watched() -> None:
+    ends = []
+    for compiled in (False, True):
+        w = pb.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+        optimiser = Muon([w], lr=0.1)
+        step = compiled_step(optimiser)
+        for steps, adjust in [(5, None), (2, None), (2, "match_rms_adamw")]:
+            optimiser.param_groups[0].update(ns_steps=steps, adjust_lr_fn=adjust)
+            (step if compiled else step.function)()
+        ends.append(w.detach().numpy())
+    assert step.traces == 3
+    np.testing.assert_array_equal(*ends)
+
+
 def test_a_new_group_is_seen() -> None:
     optimiser = SGD([leaf(1.0)], lr=0.25)
     step = compiled_step(optimiser)

@@ -11,9 +11,8 @@ from pullback.cli.console import print_line
 from pullback.cli.options import Run
 from pullback.cli.tables import show_report, summary
 from pullback.data.datasets import TensorDataset
-from pullback.data.table import read_csv
 from pullback.train.predict import read_digits
-from pullback.train.problem import encoded, load_problem
+from pullback.train.problem import encoded, load_problem, read_rows
 from pullback.train.report import make_report
 from pullback.train.run_folder import RunFolder
 from pullback.train.validate import outputs_of
@@ -58,7 +57,7 @@ def _own_test(folder: RunFolder) -> tuple[Any, str]:
 def _others(folder: RunFolder, data: Path) -> tuple[Any, str]:
     encoder = folder.about().table_encoder()
     if encoder is not None:
-        table = read_csv(data, schema=encoder.schema)
+        table = read_rows(encoder, data)
         known = table.drop_missing(encoder.target.name)
         if not len(known):
             raise DataError(f"{data} has no row with a {encoder.target.name!r} to compare with")

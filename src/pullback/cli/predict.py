@@ -11,6 +11,7 @@ from pullback.base.errors import ArgumentError
 from pullback.cli.console import console, print_line
 from pullback.cli.options import Run
 from pullback.cli.tables import predictions_table
+from pullback.data.table import Unknown
 from pullback.train.predict import Predictions, predict_digits, predict_table
 from pullback.train.run_folder import RunFolder
 
@@ -43,7 +44,7 @@ def predict_verb(run: Run, files: Files, out: Out = None, unknown_as_missing: Un
     elif len(files) != 1:
         raise ArgumentError(f"a run on a table predicts one CSV file at a time; got {len(files)} files")
     else:
-        unknown = "missing" if unknown_as_missing else "error"
+        unknown: Unknown = "missing" if unknown_as_missing else "error"
         found = predict_table(folder.model(), encoder, files[0], unknown)
     _give(found, out)
 

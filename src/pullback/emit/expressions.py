@@ -69,7 +69,7 @@ class Expressions:
 
     def operands(self, node: Node) -> list[Form]:
         """How the inputs are written in this node: numbers and broadcast values in their short form where possible."""
-        if may_broadcast(node, self.in_order):
+        if may_broadcast(node, self.in_order) and self._as_expression(node) is not None:
             short = [self._short(x) for x in node.inputs]
             whole = np.broadcast_shapes(*[shape for _, shape in short]) == node.types[0].shape
             first = len(short) - 2  # the first of the two that give the dtype
@@ -95,11 +95,14 @@ class Expressions:
         return tidied(fill(self._template(node, names), dict(zip(names, written, strict=True))))
 
     def _template(self, node: Node, names: list[str]) -> ast.expr:
-        found = as_expression(node.op, len(names), node.params)
+        found = self._as_expression(node)
         if found is None:
             self.helpers.setdefault(node.op.name, as_helper(node.op))
             return as_call(node.op, len(names), node.params)
         return rewrite(found, dict(zip(names, [x.type for x in node.inputs], strict=True)))
+
+    def _as_expression(self, node: Node) -> ast.expr | None:
+        return as_expression(node.op, [x.type for x in node.inputs], node.params)
 
 
 def repeated(operand: ast.expr, shape: Shape) -> ast.expr:

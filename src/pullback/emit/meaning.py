@@ -10,8 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from pullback.emit.literals import literal
 from pullback.ir.node import Op
+from pullback.ir.types import Type
+
+_TYPE_ATTRIBUTES = ("dtype", "shape", "ndim", "size")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +52,22 @@ def fill(expression: ast.expr, found: dict[str, ast.expr]) -> ast.expr:
     return filled
 
 
-def _chosen(body: Sequence[ast.stmt], params: dict[str, Any]) -> list[ast.stmt]:
-    """The statements that run for these params: docstring dropped, branches on params taken."""
+def _chosen(body: Sequence[ast.stmt], known: dict[str, Any]) -> list[ast.stmt]:
+    """The statements that run for these params and types: docstring dropped, branches on them taken."""
     statements = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
-    while statements and isinstance(statements[0], ast.If):
-        test = statements[0].test
-        if not {n.id for n in ast.walk(test) if isinstance(n, ast.Name)} <= set(params):
-            break
-        holds = eval(compile(ast.Expression(test), "meaning", "eval"), {}, dict(params))
+    while statements and isinstance(statements[0], ast.If) and _is_known(statements[0].test, known):
+        test = ast.Expression(statements[0].test)
+        holds = eval(compile(test, "meaning", "eval"), {}, known)
         statements = [*(statements[0].body if holds else statements[0].orelse), *statements[1:]]
         statements = statements[:1] if isinstance(statements[0], ast.Return) else statements
     return statements
+
+
+def _is_known(test: ast.expr, known: dict[str, Any]) -> bool:
+    """Whether a test asks for no more than params, and dtypes and shapes of inputs."""
+    asked = {id(n.value) for n in ast.walk(test) if isinstance(n, ast.Attribute) and n.attr in _TYPE_ATTRIBUTES}
+    names = [n for n in ast.walk(test) if isinstance(n, ast.Name)]
+    return all(n.id in known and (id(n) in asked or not isinstance(known[n.id], np.ndarray)) for n in names)
 
 
 def operand_names(op: Op, count: int) -> list[str]:
@@ -66,16 +76,17 @@ def operand_names(op: Op, count: int) -> list[str]:
     return [f"{arguments.vararg.arg}_{i}" for i in range(count)] if arguments.vararg else [a.arg for a in arguments.args]
 
 
-def as_expression(op: Op, count: int, params: dict[str, Any]) -> ast.expr | None:
-    """The meaning for these params as an expression in `operand_names`; None when it is more than one."""
+def as_expression(op: Op, types: Sequence[Type], params: dict[str, Any]) -> ast.expr | None:
+    """The meaning for these types and params as an expression in `operand_names`; None when it is more than one."""
     definition, _ = _definition(op)
-    statements = _chosen(definition.body, params)
+    names = operand_names(op, len(types))
+    inputs = {name: np.broadcast_to(np.empty((), t.dtype.numpy), t.shape) for name, t in zip(names, types, strict=True)}
+    statements = _chosen(definition.body, {**inputs, **params})
     if len(statements) != 1 or not isinstance(statements[0], ast.Return) or statements[0].value is None:
         return None
     found = {name: literal(value) for name, value in params.items()}
     if definition.args.vararg:
-        inputs: list[ast.expr] = [ast.Name(name, ast.Load()) for name in operand_names(op, count)]
-        found[definition.args.vararg.arg] = ast.Tuple(inputs, ast.Load())
+        found[definition.args.vararg.arg] = ast.Tuple([ast.Name(name, ast.Load()) for name in names], ast.Load())
     return fill(statements[0].value, found)
 
 

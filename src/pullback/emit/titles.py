@@ -103,9 +103,9 @@ def result_levels(program: Program, results: Sequence[Value]) -> Iterator[tuple[
     """
     main, side = _main_and_side(program, results)
     for nodes in (main, side):
-        for node, after in zip(nodes, [*nodes[1:], None], strict=True):
+        for place, node in enumerate(nodes):
             frames = node.origin.frames
-            shared = _shared_frames(frames, after.origin.frames) if after is not None else 0
+            shared = _shared_frames(frames, nodes[place + 1].origin.frames) if place + 1 < len(nodes) else 0
             yield node, len(frames) - 1 - shared
 
 

@@ -304,17 +304,19 @@ class Module:
 
     # State
     def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> "OrderedDict[str, Tensor]":
-        """Parameters and persistent buffers by dotted path. The tensors hold the numbers of this moment: training
-        on does not change them. With keep_vars the parameters themselves.
+        """Parameters and persistent buffers by dotted path, each behind the prefix.
+
+        The tensors hold the numbers of this moment: training on does not change them. With keep_vars they are the
+        parameters themselves.
 
         Source: torch.nn.Module.state_dict (whose tensors do change with the module).
         """
         found: OrderedDict[str, Tensor] = OrderedDict()
-        for path, module in self.named_modules(prefix=prefix, remove_duplicate=False):
+        for path, module in self.named_modules(remove_duplicate=False):
             kept = {name: b for name, b in module._buffers.items() if name not in module._transient}
             for name, tensor in (*module._parameters.items(), *kept.items()):
                 if tensor is not None:
-                    found[_join(path, name)] = tensor if keep_vars else tensor.detach()
+                    found[prefix + _join(path, name)] = tensor if keep_vars else tensor.detach()
         return found
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:

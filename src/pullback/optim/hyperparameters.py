@@ -1,6 +1,5 @@
 """The numbers and switches that steer an update: checked when given, read so that a change compiles nothing anew."""
 
-import numbers
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -35,7 +34,7 @@ _REQUIRED: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 def is_number(x: Any) -> bool:
     """Whether x is a Python or NumPy number (a bool is none)."""
-    return isinstance(x, (numbers.Real, np.number)) and not isinstance(x, bool)
+    return isinstance(x, (int, float, np.number)) and not isinstance(x, bool)
 
 
 def plain(value: Any) -> Any:

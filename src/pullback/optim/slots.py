@@ -58,7 +58,8 @@ STEP = Slot("step", scalar=True)
 def roomy(x: Tensor) -> Tensor:
     """The tensor with at least 32 bits and at least one dim.
 
-    In 16 bits a rate such as 0.999 would be 1, and without dims the hyperparameters' float64 would decide the dtype.
+    In 16 bits an eps of 1e-8 would be 0 and a rate of 0.999 would be 1; without dims the float64 of the
+    hyperparameters would decide the dtype.
     """
     wide = cast_to(x, float32) if x.dtype.is_half else x
     return wide if wide.ndim else reshape(wide, 1)

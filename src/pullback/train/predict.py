@@ -19,10 +19,11 @@ from pullback.data.images import ImageFolder
 from pullback.data.npz import read_npz
 from pullback.data.readers import reader_for
 from pullback.data.source import existing_file
-from pullback.data.table import read_csv
+from pullback.data.table import Unknown
 from pullback.files.weights import load
 from pullback.nn.module import Module
 from pullback.train.digit_images import as_digits, is_picture, read_digit
+from pullback.train.problem import read_rows
 from pullback.train.report import probabilities
 from pullback.train.validate import outputs_of
 
@@ -45,7 +46,7 @@ class Predictions:
         return text.getvalue()
 
 
-def predict_table(model: Module, encoder: TableEncoder, path: Path, unknown: Any = "error") -> Predictions:
+def predict_table(model: Module, encoder: TableEncoder, path: Path, unknown: Unknown = "error") -> Predictions:
     """The rows of a CSV file with the prediction for each, and for classes the probability of every one.
 
     The column to predict may be missing. A category that training did not know is an error, or with
@@ -53,7 +54,7 @@ def predict_table(model: Module, encoder: TableEncoder, path: Path, unknown: Any
 
     Raises MissingFile and DataError when the file does not fit the network's columns.
     """
-    table = read_csv(path, schema=encoder.schema, optional=[encoder.target.name], unknown=unknown)
+    table = read_rows(encoder, path, unknown, optional=[encoder.target.name])
     records = read_records(path)
     outputs = _outputs(model, encoder.features(table))
     names, said = _said(outputs, encoder)

@@ -1,6 +1,7 @@
 """What is to be learnt: rows in three parts, and what is asked of a network for each."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from pullback.data.encoder import TableEncoder
 from pullback.data.partition import random_partition, stratified_partition
 from pullback.data.readers import reader_for
 from pullback.data.source import StrPath
-from pullback.data.table import Table, read_csv
+from pullback.data.table import Table, Unknown, read_csv
 from pullback.data.targets import ClassTarget, Task, infer_task
 from pullback.train.config import DataConfig
 
@@ -129,6 +130,15 @@ def _split(table: Table, config: DataConfig, task: Task, seed: int) -> list[Arra
     if task == "classification":
         return stratified_partition(table[config.target].texts(), sizes, seed)
     return random_partition(len(table), sizes, seed)
+
+
+def read_rows(encoder: TableEncoder, path: StrPath, unknown: Unknown = "error", optional: Sequence[str] = ()) -> Table:
+    """The rows of a CSV file that came after the encoder: read as its own were, without the columns it does not use.
+
+    Raises MissingFile and DataError when the file does not fit.
+    """
+    used = tuple(column for column in encoder.schema.columns if column.name not in encoder.ignored)
+    return read_csv(path, schema=replace(encoder.schema, columns=used), optional=optional, unknown=unknown)
 
 
 def encoded(encoder: TableEncoder, table: Table) -> TensorDataset:
