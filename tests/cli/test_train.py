@@ -178,9 +178,8 @@ def test_terminal_shows_a_bar(tmp_path: Path) -> None:
 
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
-    with subprocess.Popen(
-        command(tmp_path, *SHORT), stdin=theirs, stdout=theirs, stderr=theirs, env=environment
-    ) as process:
+    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    with subprocess.Popen(command(tmp_path, *SHORT), **streams, env=environment) as process:
         shown = read_until_end(ours, process)
     os.close(theirs)
     os.close(ours)

@@ -2,10 +2,13 @@
 
 import sys
 from collections.abc import Sequence
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
 from pullback.base.errors import PullbackError
+from pullback.cli.console import print_line
 from pullback.cli.evaluate import evaluate_verb
 from pullback.cli.exit_codes import FAILED, INTERRUPTED, WRONG_USE
 from pullback.cli.gradcheck import gradcheck_verb
@@ -20,7 +23,21 @@ _CommandError: type[Exception] = typer.BadParameter.__bases__[0].__bases__[0]
 
 _HELP = """Train neural networks on the computer you have, and look at every number of it.
 
-Begin with `pullback train digits`: a network learns to read handwritten digits in about a minute.
+**First steps**
+
+- `pullback train digits` – a network learns to read handwritten digits, in about a minute
+
+- `pullback source runs/digits-...` – its training step, forward and backward, as NumPy to read
+
+- `pullback predict runs/digits-... seven.png` – use it
+
+**Your own table**
+
+- `pullback train --data flats.csv --target price` – a network is proposed, trained and tested
+
+- `pullback predict runs/flats-... new.csv --out prices.csv` – use it
+
+`pullback VERB --help` says more, with examples.
 """
 
 app = typer.Typer(
@@ -34,21 +51,29 @@ app = typer.Typer(
 app.command("train")(train_verb)
 app.command("evaluate")(evaluate_verb)
 app.command("predict")(predict_verb)
-app.command("gradcheck")(gradcheck_verb)
 app.command("source")(source_verb)
+app.command("gradcheck")(gradcheck_verb)
 app.command("info")(info_verb)
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print_line(f"pullback {metadata.version('pullback')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _options_of_all_verbs(debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error.")) -> None:
-    """Read in `main`, before typer sees it: here it stands for the help."""
+def _options_of_all_verbs(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """The options before the verb. `--debug` is read in `main`, wherever it stands: here it is for the help."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and leave with its exit code.
-
-    0: done. 2: something that the user gave was wrong: one line says what. 1: an error of ours. 130: Ctrl-C.
-    """
+    """Run the command line and leave with its exit code: 0, or one of those in `exit_codes`."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     try:
@@ -65,18 +90,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _tell(error: Exception) -> int:
     """Say in a line what is wrong; the exit code."""
     if isinstance(error, _CommandError):
-        _complain(error.format_message())  # type: ignore[attr-defined]  # a method of all of them
-        return WRONG_USE
+        return _complain(error.format_message(), WRONG_USE)  # type: ignore[attr-defined]  # a method of all of them
     if isinstance(error, PullbackError):
-        for line in str(error).splitlines():
-            _complain(line)
-        return WRONG_USE
+        return _complain(str(error), WRONG_USE)
     if isinstance(error, OSError) and error.filename is not None:
-        _complain(f"{error.filename}: {error.strerror}")
-        return WRONG_USE
-    _complain(f"an error that is Pullback's own: {type(error).__name__}: {error}. Add --debug to see where")
-    return FAILED
+        return _complain(f"{error.filename}: {error.strerror}", WRONG_USE)
+    what = f"{type(error).__name__}: {error}"
+    return _complain(f"an error that is Pullback's own: {what}. Add --debug to see where", FAILED)
 
 
-def _complain(line: str) -> None:
-    print(f"pullback: {line}", file=sys.stderr)
+def _complain(text: str, code: int) -> int:
+    for line in text.splitlines():
+        print(f"pullback: {line}", file=sys.stderr)
+    return code

@@ -28,9 +28,9 @@ def evaluate_verb(run: Run, data: Data = None, as_json: AsJson = False) -> None:
 
     **Examples**
 
-    - `pullback evaluate runs/digits-2025-06-01-1`: its own test rows once more
+    - `pullback evaluate runs/digits-2025-06-01-1` – its own test rows once more
 
-    - `pullback evaluate runs/flats-2025-06-01-1 --data july.csv`: rows that came later
+    - `pullback evaluate runs/flats-2025-06-01-1 --data july.csv` – rows that came later
     """
     folder = RunFolder.existing(run)
     rows, title = _own_test(folder) if data is None else _others(folder, data)

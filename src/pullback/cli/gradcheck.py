@@ -30,9 +30,9 @@ def gradcheck_verb(run: Run = None) -> None:
 
     **Examples**
 
-    - `pullback gradcheck`: every op that there is
+    - `pullback gradcheck` – every op that there is
 
-    - `pullback gradcheck runs/digits-2025-06-01-1`: the loss of that run, at each of its parameters
+    - `pullback gradcheck runs/digits-2025-06-01-1` – the loss of that run, at each of its parameters
     """
     problems = _check_ops() if run is None else _check_run(RunFolder.existing(run))
     for problem in problems:

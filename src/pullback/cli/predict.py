@@ -33,9 +33,9 @@ def predict_verb(run: Run, files: Files, out: Out = None, unknown_as_missing: Un
 
     - `pullback predict runs/flats-2025-06-01-1 new.csv --out prices.csv`
 
-    - `pullback predict runs/flats-2025-06-01-1 new.csv > prices.csv`: the same
+    - `pullback predict runs/flats-2025-06-01-1 new.csv > prices.csv` – the same
 
-    - `pullback predict runs/digits-2025-06-01-1 seven.png`: which digit is it?
+    - `pullback predict runs/digits-2025-06-01-1 seven.png` – which digit is it?
     """
     folder = RunFolder.existing(run)
     encoder = folder.about().table_encoder()

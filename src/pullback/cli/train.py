@@ -54,15 +54,15 @@ def train_verb(
 
     **Examples**
 
-    - `pullback train digits`: handwritten digits, in about a minute
+    - `pullback train digits` – handwritten digits, in about a minute
 
-    - `pullback train digits --epochs 5 --hidden 128`: the same, smaller
+    - `pullback train digits --epochs 5 --hidden 128` – the same, smaller
 
-    - `pullback train digits --resume`: go on after Ctrl-C, exactly where it stopped
+    - `pullback train digits --resume` – go on after Ctrl-C, exactly where it stopped
 
-    - `pullback train --data flats.csv --target price`: a table of your own
+    - `pullback train --data flats.csv --target price` – a table of your own
 
-    - `pullback train my.toml`: settings from a file; every run folder holds one, config.toml
+    - `pullback train my.toml` – settings from a file; every run folder holds one, config.toml
     """
     given = o.given_settings({k: v for k, v in locals().items() if k not in _NOT_SETTINGS}, set_ or [])
     run, folder = _resumed(what, out, given) if resume else _begun(what, out, given)
