@@ -33,6 +33,8 @@ NAMESAKES = {
     "pullback.grad.reverse": "nodes_behind reverse differentiable pullback_program",
     "pullback.grad.backward": "backward",
     "pullback.grad.gradcheck": "gradcheck",
+    "pullback.emit.source": "source",
+    "pullback.nn.functional": "cross_entropy",
 }
 
 
