@@ -1,5 +1,6 @@
 """The module: a tree of layers with the parameters and buffers that they hold."""
 
+import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
@@ -111,7 +112,7 @@ class Module:
             )
         before = self.__dict__[kind][name]
         if mode.recorder is not None and before is not None and value is not None and before.type_ == value.type_:
-            before.refill(value.detach().value)  # part of the program: a write to the buffer, which stays itself
+            before.refill(value.value)  # part of the program: a write to the buffer, which stays itself
         else:
             self.__dict__[kind][name] = value
             note_edit()
@@ -121,6 +122,11 @@ class Module:
         for kind in _KINDS:
             if name in parts.get(kind, ()):
                 return parts[kind][name]
+        own = inspect.getattr_static(type(self), name, None)
+        if isinstance(own, property):  # it failed by itself: let its own error be seen, not one about its name
+            return own.__get__(self)
+        if "_parameters" not in parts:
+            raise AttributeError(f"call super().__init__() in {type(self).__name__} before using it (asked for {name!r})")
         known = [*dir(type(self)), *parts, *(n for kind in _KINDS for n in parts.get(kind, ()))]
         hint = suggest(name, [n for n in known if not n.startswith("_")])
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.{hint}")
