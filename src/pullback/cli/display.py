@@ -43,11 +43,13 @@ def _introduce(run: Run, folder: RunFolder) -> None:
     to_tell = [
         f"Network     {sizes} {config.model.activation}, {numbers:,} parameters",
         f"Rows        {rows[0]} to train on, {rows[1]} to validate, {rows[2]} to test",
-        f"Learning    {config.optimizer.name}, learning rate {config.optimizer.lr:g} {config.schedule.name}, "
-        f"{config.training.epochs} epochs in batches of {config.training.batch_size}, seed {config.seed}",
+        f"Learning    {config.optimizer.name}, learning rate {config.optimizer.lr:g} {config.schedule.name}",
+        f"            {config.training.epochs} epochs in batches of {config.training.batch_size}, seed {config.seed}",
         f"Run folder  {folder}",
         *(f"Note        {note}" for note in problem.notes),
     ]
+    if run.progress.epoch or run.progress.step:
+        to_tell.append(f"Resumed     in epoch {run.progress.epoch + 1}, after step {run.progress.step}")
     for line in to_tell:
         console().print(line, soft_wrap=True, markup=False)
     console().print()

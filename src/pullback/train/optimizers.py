@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from pullback import optim
+from pullback.base.errors import ArgumentError
 from pullback.nn.parameter import Parameter
 from pullback.optim import lr_scheduler
 from pullback.optim.lr_scheduler.schedule import LRScheduler
@@ -47,6 +48,11 @@ OPTIMIZERS: dict[str, Choice] = {
 }
 
 
+def _check_share(name: str, share: float) -> None:
+    if not 0 <= share < 1:
+        raise ArgumentError(f"{name} is a share of the run, at least 0 and below 1; got {share:g}")
+
+
 def constant(optimizer: Optimizer, steps: int, epochs: int) -> LRScheduler:
     """The learning rate stays what it is."""
     return lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0)
@@ -63,6 +69,7 @@ def one_cycle(
     cycle_momentum: bool = False,
 ) -> LRScheduler:
     """One rise to the learning rate, which takes `pct_start` of the run, and one fall."""
+    _check_share("pct_start", pct_start)
     return lr_scheduler.OneCycleLR(
         optimizer,
         max_lr=[group["lr"] for group in optimizer.param_groups],
@@ -77,6 +84,7 @@ def one_cycle(
 
 def cosine(optimizer: Optimizer, steps: int, epochs: int, warmup: float = 0.0, eta_min: float = 0.0) -> LRScheduler:
     """A fall along a cosine to `eta_min`, after a linear rise that takes the share `warmup` of the run."""
+    _check_share("warmup", warmup)
     rising = round(warmup * steps)
     fall = lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps - rising), eta_min)
     if not rising:
