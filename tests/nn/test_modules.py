@@ -54,7 +54,7 @@ def test_a_forgotten_forward_is_named() -> None:
 
 
 def test_unknown_attributes_name_the_nearest() -> None:
-    with pytest.raises(AttributeError, match="Linear has no attribute 'wieght'. Did you mean 'weight'"):
+    with pytest.raises(AttributeError, match=r"Linear has no attribute 'wieght'. Did you mean 'weight'"):
         _ = nn.Linear(1, 1).wieght
 
 
@@ -73,7 +73,7 @@ def test_a_property_that_fails_shows_its_own_error() -> None:
 
 def test_bad_names_and_parts_are_refused() -> None:
     module = nn.Module()
-    with pytest.raises(ArgumentError, match="without dots that is not empty; got 'a.b'"):
+    with pytest.raises(ArgumentError, match=r"without dots that is not empty; got 'a.b'"):
         module.register_parameter("a.b", nn.Parameter(pb.ones(1)))
     with pytest.raises(ArgumentError, match="not empty; got ''"):
         module.register_module("", nn.Identity())
@@ -95,15 +95,15 @@ def test_a_class_instead_of_a_module_in_a_sequential_is_refused() -> None:
 def test_places_outside_a_container_are_refused() -> None:
     with pytest.raises(IndexOutOfRange, match="index 3 is out of range for a Sequential of 1"):
         nn.Sequential(nn.ReLU())[3]
-    with pytest.raises(KeyError, match="there is no module 'heed'. Did you mean 'head'"):
+    with pytest.raises(KeyError, match=r"there is no module 'heed'. Did you mean 'head'"):
         nn.ModuleDict({"head": nn.ReLU()})["heed"]
 
 
 def test_paths_that_lead_nowhere_name_the_part_that_fails() -> None:
     net = nn.Sequential(nn.ModuleDict({"query": nn.Linear(1, 1)}))
-    with pytest.raises(AttributeError, match="there is no module 'qeury' in '0.qeury.weight'|'0.qeury'.*Did you mean 'query'"):
+    with pytest.raises(AttributeError, match=r"no module 'qeury' in '0.qeury' of Sequential. Did you mean 'query'"):
         net.get_parameter("0.qeury.weight")
-    with pytest.raises(AttributeError, match="there is no parameter '0.query.wait' in Sequential.*Did you mean 'weight'"):
+    with pytest.raises(AttributeError, match=r"no parameter '0.query.wait' in Sequential. Did you mean 'weight'"):
         net.get_parameter("0.query.wait")
 
 
