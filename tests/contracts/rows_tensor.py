@@ -589,6 +589,7 @@ SHAPING = (
     len(x)
     x.element_size()
     x.contiguous().cpu().clone()
+    lib.clone(x)
     x.clone()
     x.detach()
     list(x)

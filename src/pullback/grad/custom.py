@@ -6,7 +6,7 @@ from typing import Any
 from pullback.base.errors import GradientError, ShapeError
 from pullback.grad.backward import no_grad
 from pullback.ir.node import Value
-from pullback.ops import attach_gradient
+from pullback.ops import as_dtype_of, attach_gradient, zeros_like
 from pullback.tensor.tensor import Tensor
 
 
@@ -65,34 +65,47 @@ class Function:
         with no_grad():
             result = cls.forward(ctx, *args)
         results = result if isinstance(result, tuple) else (result,)
+        saved, ctx.saved_tensors = ctx.saved_tensors, ()
+        kept = [x for x in saved if not any(x is y for y in results)]
 
-        def rule(gs: Sequence[Value | None], inputs: Sequence[Value]) -> list[Value | None]:
-            return cls._input_gradients(ctx, gs, results, places, inputs, len(args))
+        def rule(
+            gs: Sequence[Value | None], outputs: Sequence[Value | None], values: Sequence[Value]
+        ) -> list[Value | None]:
+            plain = values[len(values) - len(results) :]
+            held = iter(values[len(places) :])
+            own = {id(y): a if a is not None else b for y, a, b in zip(results, outputs, plain, strict=True)}
+            ctx.saved_tensors = tuple(Tensor(own[id(x)] if id(x) in own else next(held)) for x in saved)
+            at_outputs = [Tensor(zeros_like(y) if g is None else g) for g, y in zip(gs, plain, strict=True)]
+            found = cls.backward(ctx, *at_outputs)
+            ctx.saved_tensors = ()
+            return cls._checked(found, len(args), places, values)
 
         rule.__qualname__ = cls.__qualname__  # the name that errors and emitted code show
 
-        values = [*(args[i].value for i in places), *(y.value for y in results)]
-        attached = attach_gradient.apply(values, {"inputs": len(places), "rule": rule})
-        outputs = tuple(Tensor(value) for value in attached)
-        known = {id(before): after for before, after in zip(results, outputs, strict=True)}
-        ctx.saved_tensors = tuple(known.get(id(x), x) for x in ctx.saved_tensors)
+        values = [*(args[i].value for i in places), *(x.value for x in (*kept, *results))]
+        attached = attach_gradient.apply(values, {"inputs": len(places) + len(kept), "rule": rule})
+        outputs = tuple(map(Tensor, attached))
         return outputs if isinstance(result, tuple) else outputs[0]
 
     @classmethod
-    def _input_gradients(
-        cls, ctx: Context, gs: Sequence[Value | None], results: Sequence[Tensor], places: list[int],
-        inputs: Sequence[Value], count: int,
-    ) -> list[Value | None]:  # fmt: skip
-        from_outputs = [Tensor(g) if g is not None else y.detach() * 0 for g, y in zip(gs, results, strict=True)]
-        found = cls.backward(ctx, *from_outputs)
+    def _checked(cls, found: Any, count: int, places: Sequence[int], inputs: Sequence[Value]) -> list[Value | None]:
+        """What backward gave, as one gradient for each argument that is a tensor."""
         gradients = found if isinstance(found, tuple) else (found,)
         if len(gradients) != count:
             raise GradientError(
                 f"{cls.__name__}.backward must give a gradient (or None) for each of the {count} arguments of forward; "
                 f"it gave {len(gradients)}"
             )
-        picked = [gradients[i] for i in places]
-        for i, g, x in zip(places, picked, inputs, strict=True):
-            if g is not None and g.shape != x.shape:
-                raise ShapeError(f"{cls.__name__}.backward gave {g.type_} for argument {i}, which is {x.type}")
-        return [None if g is None else g.value for g in picked]
+        return [cls._as_gradient(gradients[i], i, x) for i, x in zip(places, inputs, strict=False)]
+
+    @classmethod
+    def _as_gradient(cls, g: Any, argument: int, x: Value) -> Value | None:
+        if g is None:
+            return None
+        if not isinstance(g, Tensor):
+            raise GradientError(
+                f"{cls.__name__}.backward gave {type(g).__name__} for argument {argument}, not a tensor"
+            )
+        if g.shape != x.shape:
+            raise ShapeError(f"{cls.__name__}.backward gave {g.type_} for argument {argument}, which is {x.type}")
+        return as_dtype_of(g.value, x.dtype)

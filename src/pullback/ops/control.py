@@ -46,11 +46,14 @@ def _attach_gradient(
     gs: Sequence[Value | None], outputs: Sequence[Value | None], values: Sequence[Value], params: dict[str, Any]
 ) -> Sequence[Value | None]:
     rule: Callable[..., Sequence[Value | None]] = params["rule"]
-    count: int = params["inputs"]
-    return [*rule(gs, values[:count]), *[None] * (len(values) - count)]
+    found = rule(gs, outputs, values)
+    return [*found, *[None] * (len(values) - len(found))]
 
 
 @op(_attach_rule, _attach_gradient, "y = f(x)", ("gx = rule(g)",), flops=0)
 def attach_gradient(*values: Array, inputs: int, rule: Any) -> tuple[Array, ...]:
-    """The results of a function, after its inputs, with the gradient rule that the user wrote for it."""
+    """The results of a function, after what its gradient needs, with the rule that the user wrote for that gradient.
+
+    `rule(gs, outputs, values)` gives the gradients at the first values; the rest have none.
+    """
     return values[inputs:]
