@@ -9,6 +9,8 @@ from pullback.base.dtypes import DType, bfloat16, float16, float32, float64, int
 from pullback.base.dtypes import bool_ as bool
 from pullback.base.settings import get_default_dtype, set_default_dtype
 from pullback.files.weights import load, save
+from pullback.emit.eject import eject
+from pullback.emit.source import source
 from pullback.grad.backward import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from pullback.grad.checkpoint import checkpoint
 from pullback.grad.gradcheck import gradcheck, gradgradcheck

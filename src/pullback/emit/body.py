@@ -20,6 +20,9 @@ WIDTH = 72  # of an expression; a longer one is cut in two lines
 ELIDED = 256 * 1024  # bytes from which NumPy reuses the memory, and so the layout, of an unnamed operand
 
 
+FEW = 16  # elements
+
+
 @dataclass(slots=True)
 class Statement:
     """One line of code, the shape of what it computes, and the formulas that it follows."""
@@ -95,6 +98,8 @@ class Body:
                 self.expressions.number(node.output, node.params["value"])
             elif _repeats(node):
                 self._repeat(node)
+            elif self._is_known(node):
+                self.expressions.known(node)
             else:
                 self._compute(node)
         for value in [*self.stores]:
@@ -118,6 +123,12 @@ class Body:
         for x, y in zip(node.inputs[node.params.get("inputs", 0) :], node.outputs, strict=True):
             if y is not None:
                 self.expressions.repeat(y, x)
+
+    def _is_known(self, node: Node) -> bool:
+        """Whether the node makes a few integers of numbers in the program, which then stand there themselves."""
+        numbers = self.expressions.numbers
+        few = node.types[0].size <= FEW and not node.types[0].dtype.is_floating_point
+        return few and node.op.name not in ("call", "constant") and bool(node.inputs) and all(x in numbers for x in node.inputs)
 
     def _compute(self, node: Node) -> None:
         if len(node.outputs) > 1:
@@ -157,8 +168,8 @@ class Body:
         sources = [self.expressions.source(x) for x in node.inputs]
         inner = [x for x in sources if self.expressions.forms[x].is_temporary]
         reused = [x for x in inner if x.type.nbytes >= ELIDED and x not in self.in_order]
-        candidates = inner if crowded else reused
-        return max(candidates, key=lambda x: len(ast.unparse(self.expressions.forms[x].expression)), default=None)
+        lengths = {x: len(ast.unparse(self.expressions.forms[x].expression)) for x in (inner if crowded else reused)}
+        return next((x for x, length in lengths.items() if length > max(lengths.values()) // 2), None)
 
     def _stays_inside(self, node: Node) -> bool:
         """Whether the value needs no line: it is cheap to write again, or used once, nearby, and has no name."""
@@ -217,7 +228,9 @@ class Body:
 
 def _repeats(node: Node) -> bool:
     """Whether the node gives its inputs on, at most repeated along some axes."""
-    same = node.op.name == "reshape" and node.inputs[0].shape == node.types[0].shape
+    same = node.op.name == "reshape" and (
+        node.inputs[0].shape == node.types[0].shape or node.types[0].size == 1
+    )
     return same or node.op.name in ("broadcast", "detach", "attach_gradient")
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from pullback.base.dtypes import DType
-from pullback.base.shapes import Shape
+from pullback.base.shapes import Shape, size_of
 from pullback.emit.layout import may_broadcast
 from pullback.emit.literals import dtype as dtype_expression
-from pullback.emit.literals import expression, number, scalar_as
+from pullback.emit.literals import array, expression, number, scalar_as
 from pullback.emit.meaning import Helper, as_call, as_expression, as_helper, fill, operand_names
 from pullback.emit.rewrites import converted, rewrite, tidied
 from pullback.ir.node import Node, Value
@@ -48,6 +48,12 @@ class Expressions:
         """The value is this number in every place."""
         self.numbers[value] = scalar_as(found, value.dtype)
         self.forms[value] = Form(filled(self.numbers[value], value.shape, value.dtype))
+
+    def known(self, node: Node) -> None:
+        """The node's output is computed now and written out."""
+        inputs = [np.broadcast_to(np.array(self.numbers[x], x.dtype.numpy), x.shape) for x in node.inputs]
+        (result,) = node.op.run(inputs, node.params)
+        self.forms[node.output] = Form(array(np.ascontiguousarray(result) if result.ndim else result))
 
     def repeat(self, value: Value, source: Value) -> None:
         """The value is another one, repeated where its shape is larger."""
@@ -107,6 +113,9 @@ class Expressions:
 
 def repeated(operand: ast.expr, shape: Shape) -> ast.expr:
     """An array repeated to a shape."""
+    if size_of(shape) == 1:
+        sizes: list[ast.expr] = [ast.Constant(n) for n in shape] or [ast.Tuple([], ast.Load())]
+        return ast.Call(ast.Attribute(operand, "reshape", ast.Load()), sizes, [])
     return ast.Call(expression("np.broadcast_to"), [operand, shape_tuple(shape)], [])
 
 

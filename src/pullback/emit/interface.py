@@ -1,8 +1,8 @@
 """What a compiled function takes, keeps and gives, as emitted code names it."""
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from pullback.base.trees import Structure, unflatten
@@ -23,15 +23,19 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The arguments of a traced call: those that vary, and those that the program was made for."""
+    """The arguments of a traced call: those that vary, and those that the program was made for.
+
+    `trees` has the argument that was given for each parameter that takes something that varies.
+    """
 
     varying: list[Argument]
     fixed: dict[str, Any]
+    trees: dict[str, Any]
 
     @property
     def parameters(self) -> list[str]:
         """The parameters that take what varies, in order."""
-        return list(dict.fromkeys(argument.parameter for argument in self.varying))
+        return list(self.trees)
 
 
 def call_of(function: Callable[..., Any], structure: Structure, leaves: Sequence[Any], traced: Traced) -> Call:
@@ -43,12 +47,12 @@ def call_of(function: Callable[..., Any], structure: Structure, leaves: Sequence
     tensors = {id(x) for x in traced.arguments}
     varying: list[Argument] = []
     fixed: dict[str, Any] = {}
+    trees: dict[str, Any] = {}
     for name, value in _spread(signature, bound.arguments):
         found = [Argument(name, access, title, x) for access, title, x in _leaves(name, name, value) if id(x) in tensors]
-        varying += found
-        if not found:
-            fixed[name] = value
-    return Call(varying, fixed)
+        varying += [replace(x, title=_unused(x.title, [known.title for known in varying])) for x in found]
+        (trees if found else fixed)[name] = value
+    return Call(varying, fixed, trees)
 
 
 def _spread(signature: inspect.Signature, arguments: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -103,17 +107,17 @@ def _state_inputs(traced: Traced) -> Sequence[Any]:
     return traced.program.inputs[first : first + len(traced.state)]
 
 
-def _unused(name: str, taken: Any) -> str:
+def _unused(name: str, taken: Collection[str]) -> str:
     number = 1
     found = name
-    while found in taken:
+    while found in taken or found == "file":  # which numpy.savez takes for itself
         number += 1
         found = f"{name}_{number}"
     return found
 
 
 def tree_text(structure: Structure, leaves: Iterator[str]) -> str:
-    """A result as code: its containers around its leaves. Named tuples become tuples, dataclasses dicts."""
+    """A result as code: its containers around its leaves. Named tuples become tuples, dataclasses namespaces."""
     if structure.kind is None:
         return next(leaves)
     parts = [tree_text(child, leaves) for child in structure.children]
@@ -121,4 +125,7 @@ def tree_text(structure: Structure, leaves: Iterator[str]) -> str:
         return f"[{', '.join(parts)}]"
     if issubclass(structure.kind, tuple):
         return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
-    return "{" + ", ".join(f"{key!r}: {part}" for key, part in zip(structure.keys, parts, strict=True)) + "}"
+    pairs = list(zip(structure.keys, parts, strict=True))
+    if structure.kind is dict:
+        return "{" + ", ".join(f"{key!r}: {part}" for key, part in pairs) + "}"
+    return f"SimpleNamespace({', '.join(f'{key}={part}' for key, part in pairs)})"

@@ -42,6 +42,11 @@ def literal(value: Any) -> ast.expr:
     return ast.Constant(value if value is None or isinstance(value, str) else repr(value))
 
 
+def literal_text(value: Any) -> str:
+    """The same as text."""
+    return ast.unparse(literal(value))
+
+
 def array(values: Array) -> ast.expr:
     """An array written out in full, exact to the bit."""
     wide = values.astype(np.float64) if values.dtype.kind not in "biu" else values

@@ -104,15 +104,21 @@ class Module:
             documentation=[f'"""{what}"""'],
         )
 
-    def text(self, introduction: str) -> str:
-        """The module as a file."""
+    def text(self, introduction: str, imports: Sequence[str] = (), closing: Sequence[str] = ()) -> str:
+        """The module as a file: introduction, imports, constants, helpers, functions, and what closes it."""
         helpers = [helper.text for helper in self.helpers.values()]
-        code = [*([UNPACK, *self.constants.packed.values()] if self.constants.packed else []), *helpers, *self.functions]
-        needed = "\n".join(code)
-        standard = ["import base64", "import zlib", ""] if self.constants.packed else []
-        halves = ["from ml_dtypes import bfloat16"] if re.search(r"\bbfloat16\b", needed) else []
-        imports = "\n".join([*standard, "import numpy as np", *halves])
-        return f"{introduction}\n\n{imports}\n\n\n" + "\n\n\n".join(code) + "\n"
+        packed = [UNPACK, *self.constants.packed.values()] if self.constants.packed else []
+        code = [*packed, *helpers, *self.functions, *closing]
+        if any("SimpleNamespace(" in part for part in code):
+            imports = [*imports, "from types import SimpleNamespace"]
+        standard = sorted([*imports, *(["import base64", "import zlib"] if packed else [])], key=_import_order)
+        halves = ["from ml_dtypes import bfloat16"] if re.search(r"\bbfloat16\b", "\n".join(code)) else []
+        lines = [*standard, *([""] if standard else []), "import numpy as np", *halves]
+        return f"{introduction}\n\n" + "\n".join(lines) + "\n\n\n" + "\n\n\n".join(code) + "\n"
+
+
+def _import_order(line: str) -> tuple[bool, str]:
+    return line.startswith("from"), line
 
 
 def broken_head(head: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from pullback.emit.body import Block, Statement
 from pullback.emit.placement import UPDATE, Heading
@@ -21,15 +22,22 @@ def rule(title: str) -> str:
 
 def page(blocks: Sequence[Block]) -> Iterator[str]:
     """The lines of the blocks, each section under its rule and each block under its heading."""
-    section = ""
+    several = len({block.heading.section for block in blocks if block.heading is not None}) > 1
+    before = Heading("", None)
     for block in blocks:
         heading = block.heading
-        if heading is not None and heading.section != section:
-            section = heading.section
-            yield from ("", rule(section))
-        yield ""
-        yield from _heading(heading) if heading is not None else ()
+        if heading is None:
+            yield ""
+        elif replace(heading, part="") != replace(before, part=""):
+            opens = several and heading.section != before.section
+            yield from ("", rule(heading.section)) if opens else ()
+            yield from ("", *_heading(heading))
+        elif not heading.part:
+            yield ""
+        if heading is not None and heading.part:
+            yield f"# {heading.part}"
         yield from statements(block.statements)
+        before = heading or before
 
 
 def _heading(heading: Heading) -> Iterator[str]:

@@ -1,7 +1,9 @@
 """Where each node stands in emitted code: the section, and the user's line or the parameter that heads its block."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from pullback.emit.titles import module_path
 from pullback.emit.userlines import Line, line_of
 from pullback.ir.node import Node, Value
 from pullback.ir.origin import Origin
@@ -15,12 +17,14 @@ class Heading:
     """What stands above a block: its section, the user's line, and the parameter in an update.
 
     differentiated: the block is the gradient of the line rather than the line itself.
+    part: the module, where one line runs several that have numbers for names, as in a Sequential.
     """
 
     section: str
     line: Line | None
     detail: str = ""
     differentiated: bool = False
+    part: str = ""
 
 
 def headings(program: Program) -> dict[Node, Heading]:
@@ -44,17 +48,25 @@ def _sections(program: Program) -> dict[Node, str]:
 
 
 def _move_to_users(program: Program, found: dict[Node, str]) -> None:
-    """Constants and numbers, such as the learning rate in the right dtype, belong where they are used."""
+    """Constants and numbers, such as the learning rate in the right dtype, belong where they are used.
+
+    So does what is computed for updates alone once there are gradients, such as a weight's decay.
+    """
     kept = set(program.outputs)
     fixed = _fixed(program)
+    first = next((i for i, node in enumerate(program.nodes) if found[node] == BACKWARD), len(program.nodes))
+    late = set(program.nodes[first:])
     users: dict[Value, list[Node]] = {}
     for node in reversed(program.nodes):
         for x in node.inputs:
             users.setdefault(x, []).append(node)
         using = [user for y in node.outputs if y is not None for user in users.get(y, ())]
-        if node in fixed and found[node] == FORWARD and using and kept.isdisjoint(node.outputs):
+        if found[node] == FORWARD and using and kept.isdisjoint(node.outputs):
             sections = {found[user] for user in using}
-            found[node] = FORWARD if FORWARD in sections else BACKWARD if BACKWARD in sections else UPDATE
+            if sections == {UPDATE} and node in fixed | late:
+                found[node] = UPDATE
+            elif node in fixed and FORWARD not in sections:
+                found[node] = BACKWARD
 
 
 def _fixed(program: Program) -> set[Node]:
@@ -75,4 +87,9 @@ def _heading(section: str, origin: Origin) -> Heading:
     while origin.of is not None:
         origin = origin.of.origin
     line = line_of((origin.code, origin.instruction)) if origin.code is not None else None
-    return Heading(section, line, detail, differentiated)
+    return Heading(section, line, detail, differentiated, _part(origin.modules))
+
+
+def _part(modules: tuple[Any, ...]) -> str:
+    path = module_path(modules)
+    return f"{path}: {type(modules[-1]).__name__}" if path.rpartition(".")[2].isdigit() else ""

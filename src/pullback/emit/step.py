@@ -13,10 +13,10 @@ from pullback.emit.body import Statement, Store
 from pullback.emit.carried import after_passes
 from pullback.emit.interface import Argument, call_of, state_keys, tree_text
 from pullback.emit.layout import VIEWS
-from pullback.emit.literals import dtype, literal
+from pullback.emit.literals import dtype, literal_text
 from pullback.emit.module import QUIET, Function, Module
 from pullback.emit.names import Names, identifier
-from pullback.emit.titles import Title, Titles
+from pullback.emit.titles import Title, Titles, numbered_modules
 from pullback.ir.node import Value
 from pullback.ir.types import Type
 from pullback.tensor.tensor import Tensor
@@ -47,6 +47,7 @@ class Step:
         self.numbers: dict[str, float] = {}
         self.parameters: dict[str, str] = {}
         self._new: dict[Value, Title] = {}
+        self._numbered = numbered_modules(self.program)
         self._name_inputs()
 
     # What comes in
@@ -90,13 +91,18 @@ class Step:
         assert array is not None  # a compiled function has just run
         if id(tensor) in self.keys:
             key = self.keys[id(tensor)]
-            name = self.names.fresh(key)
+            name = self.names.fresh(self._local(key))
             code = laid_out(self._in_state(key), array)
         else:  # made inside the function: a constant
             name = self.names.fresh("constant")
             code = ast.unparse(self.module.constants.expression(array, name))
         self.inputs[value] = name
         self.opening.append(Statement(f"{name} = {code}", str(value.shape)))
+
+    def _local(self, key: str) -> str:
+        """The key as a local name; where it begins with a number, as in a Sequential, with the module's class."""
+        first, dot, rest = key.partition(".")
+        return f"{self._numbered.get(first, first)}{dot}{rest}"
 
     def _in_order(self) -> set[Value]:
         """The inputs that lie row by row: arguments are put so, state is where it is written or lies so now."""
@@ -127,15 +133,14 @@ class Step:
             if id(write.tensor) not in given:
                 value = self.program.outputs[write.output]
                 key = self.keys[id(write.tensor)]
-                self._title_new(value, key)
+                self._title_new(value, identifier(self._local(key)))
                 found.setdefault(value, []).append(self._store(value, key, write.output))
         return found
 
-    def _title_new(self, value: Value, key: str) -> None:
+    def _title_new(self, value: Value, name: str) -> None:
         title = self._title(value)
-        if value in self.inputs or (title.is_telling and title.text != identifier(key)):
-            return
-        self._new.setdefault(value, Title(f"new_{identifier(key)}", 0))
+        if value not in self.inputs and (not title.is_telling or title.text == name):
+            self._new.setdefault(value, Title(f"new_{name}", 0))
 
     def _store(self, value: Value, key: str, output: int) -> Store:
         """The place of a value in the state, in the layout in which the tensor keeps it."""
@@ -172,12 +177,14 @@ class Step:
         outputs = self.program.outputs
         if self.traced.structure.kind is None and self.traced.results[0] is None:
             return ""
-        leaves = (written(outputs[x.output]) if isinstance(x, Place) else ast.unparse(literal(x)) for x in self.traced.results)
-        return f"return {tree_text(self.traced.structure, leaves)}"
+        leaves = (written(outputs[x.output]) if isinstance(x, Place) else literal_text(x) for x in self.traced.results)
+        found = tree_text(self.traced.structure, leaves)
+        bare = issubclass(self.traced.structure.kind or object, tuple) and len(self.traced.structure.children) > 1
+        return f"return {found[1:-1] if bare else found}"
 
     # The text
-    def text(self) -> str:
-        """The module that has this function alone."""
+    def text(self, guide: str = "", imports: Sequence[str] = (), closing: Sequence[str] = ()) -> str:
+        """The module: the function, under `guide` in the introduction, before `closing`."""
         stores = self._stores()
         self.module.add(
             Function(
@@ -196,16 +203,17 @@ class Step:
                 late_heading="what stands in .grad at the end",
             )
         )
-        return self.module.text(self._introduction())
+        return self.module.text(self._introduction(guide), imports, closing)
 
     @property
     def signature(self) -> str:
         """The function's name and parameters."""
         numbers = [f"{name}={value!r}" for name, value in self.numbers.items()]
-        shown = [self.state, *self.parameters.values(), *(["*", *numbers] if numbers else [])]
+        kept = self.keys or any(change.output is not None for change in self.traced.grad_writes)
+        shown = [*([self.state] if kept else []), *self.parameters.values(), *(["*", *numbers] if numbers else [])]
         return f"{self.name}({', '.join(shown)})"
 
-    def _introduction(self) -> str:
+    def _introduction(self, guide: str) -> str:
         rows = [*self._state_rows()]
         kept = [f"`{self.state}` is what lives from call to call; the function updates it:", "", *rows, ""] if rows else []
         fixed = [f"    {name} = {_shortly(value)}" for name, value in self.call.fixed.items()]
@@ -213,7 +221,8 @@ class Step:
         code = getattr(self.function, "__code__", None)
         place = f" of {Path(code.co_filename).name}:{code.co_firstlineno}" if code else ""
         first = f'"""One call of `{self.name}`{place} in plain NumPy, written out by Pullback, with the same bits.'
-        return "\n".join([first, "", *kept, *made]).rstrip() + '\n"""'
+        rest = "\n".join([*kept, *made, guide]).strip("\n")
+        return f'{first}\n\n{rest}\n"""' if rest else f'{first}"""'
 
     def _state_rows(self) -> Iterator[str]:
         for key, kind in self.state_types().items():

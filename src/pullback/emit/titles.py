@@ -44,8 +44,8 @@ class Titles:
     def __post_init__(self) -> None:
         self._shown = _shown_gradients(self.program)
         self._partial = _partial_gradients(self.program)
-        for node, level in result_levels(self.program, self.results):
-            title = _title(node, level)
+        for node, after in successors(self.program, self.results):
+            title = _title(node, after)
             for place, value in enumerate(node.outputs):
                 if value is not None:
                     self.given.setdefault(value, title if not place else Title(f"{title.text}_{place}", title.rank))
@@ -62,8 +62,17 @@ class Titles:
         if value.gradient_of or value in self._shown:
             return self._gradient(self._shown.get(value, value))
         if value in self.given:
-            return self.given[value]
+            return self._shown_in_another_way(value) or self.given[value]
         return Title(value.name or "input", 2)
+
+    def _shown_in_another_way(self, value: Value) -> Title | None:
+        """`h_T` or `h_float32` for what is h, transposed or in another dtype."""
+        node = value.node
+        if node is None or node.op.name not in ("permute", "cast"):
+            return None
+        inner = self.of(node.inputs[0])
+        suffix = "T" if node.op.name == "permute" else node.params["dtype"].name
+        return Title(f"{inner.text}_{suffix}", 0) if inner.rank else None
 
     def _gradient(self, value: Value) -> Title:
         """`d_x`; `d_x_part` where other gradients are added before it is complete."""
@@ -95,18 +104,14 @@ def _shown_gradients(program: Program) -> dict[Value, Value]:
     return found
 
 
-def result_levels(program: Program, results: Sequence[Value]) -> Iterator[tuple[Node, int]]:
-    """Each node with the outermost frame whose expression it completes, counted from its innermost one.
+def successors(program: Program, results: Sequence[Value]) -> Iterator[tuple[Node, Node | None]]:
+    """Each node with the one that came next when the user's function ran.
 
     Nodes that one expression leads to stand one after the other; the last of them is its result. What only serves
-    to update state, such as a running mean, is no result of the expression.
+    to update state, such as a running mean, is no result of an expression and stands in a row of its own.
     """
-    main, side = _main_and_side(program, results)
-    for nodes in (main, side):
-        for place, node in enumerate(nodes):
-            frames = node.origin.frames
-            shared = _shared_frames(frames, nodes[place + 1].origin.frames) if place + 1 < len(nodes) else 0
-            yield node, len(frames) - 1 - shared
+    for nodes in _main_and_side(program, results):
+        yield from zip(nodes, [*nodes[1:], None], strict=False)
 
 
 def _main_and_side(program: Program, results: Sequence[Value]) -> tuple[list[Node], list[Node]]:
@@ -123,52 +128,59 @@ def _main_and_side(program: Program, results: Sequence[Value]) -> tuple[list[Nod
     return sorted(main, key=lambda n: n.serial), side
 
 
-def _shared_frames(a: Sequence[Place], b: Sequence[Place]) -> int:
-    """How many of the outermost frames are the same."""
-    count = 0
-    while count < min(len(a), len(b)) and a[-1 - count] == b[-1 - count]:
-        count += 1
-    return count
+def _completed_frames(node: Node, after: Node | None) -> Sequence[Place]:
+    """The frames, from the innermost outwards, whose present expression ends with this node."""
+    frames = node.origin.frames
+    others = after.origin.frames if after is not None else ()
+    shared = 0
+    while shared < min(len(frames), len(others)) and frames[-1 - shared] == others[-1 - shared]:
+        shared += 1
+    return frames[: len(frames) - shared]
 
 
-def _title(node: Node, level: int) -> Title:
-    origin = node.origin
-    if origin.phase == "backward":
-        return Title(_NOUNS.get(node.op.name, node.op.name), 0)
-    reached = origin.frames[: level + 1] if level >= 0 else ()
-    users = [place for place in reversed(reached) if is_users(place[0].co_filename)]
-    ours = [place for place in reversed(reached) if not is_users(place[0].co_filename)]
-    target = next(filter(None, map(target_of, users)), "")
-    if target:
-        return Title(target, 2)
-    module = "" if origin.phase == "update" else _module_title(origin, reached)
-    if module:
-        return Title(module, 2)
-    described = "" if origin.phase == "update" else _described(users)
-    named = next((name for name in map(target_of, ours) if len(name) > 2), "")
+def _title(node: Node, after: Node | None) -> Title:
     plain = _NOUNS.get(node.op.name, node.op.name)
+    if node.origin.phase == "backward":
+        return Title(plain, 0)
+    completed = _completed_frames(node, after)
+    users = [place for place in reversed(completed) if is_users(place[0].co_filename)]
+    target = next(filter(None, map(target_of, users)), "")
+    module = _completed_module(node.origin, after)
+    if target or module:
+        return Title(target or module, 2)
+    described = "" if node.origin.phase == "update" else next(filter(None, map(description_of, reversed(users))), "")
+    ours = [place for place in reversed(completed) if not is_users(place[0].co_filename)]
+    named = next((name for name in map(target_of, ours) if len(name) > 2), "")
     return Title(described or named or plain, int(not described and named not in ("", plain)))
 
 
-def _described(users: Sequence[Place]) -> str:
-    return next(filter(None, map(description_of, reversed(users))), "")
-
-
-def _module_title(origin: Origin, reached: Sequence[Place]) -> str:
-    """The name of the module whose call this node completes."""
-    inside = next((i for i, (code, _) in enumerate(reached) if code.co_name == "forward" and i + 1 < len(reached)), -1)
-    if inside < 0 or not origin.modules or is_users(reached[inside][0].co_filename):
+def _completed_module(origin: Origin, after: Node | None) -> str:
+    """The name of the module whose call ends with this node."""
+    modules = origin.modules
+    if origin.phase == "update" or not modules or (after is not None and after.origin.modules[: len(modules)] == modules):
         return ""
-    return module_name(origin.modules)
+    return module_name(modules)
 
 
 @functools.lru_cache(maxsize=1024)
-def _path(modules: tuple[Any, ...]) -> str:
+def module_path(modules: tuple[Any, ...]) -> str:
+    """The dotted path of the innermost module."""
     return Origin(modules=modules).module_path
 
 
 def module_name(modules: tuple[Any, ...]) -> str:
     """The module's dotted path; with its class in front when the path is only a number."""
-    path = _path(modules)
+    path = module_path(modules)
     last = path.rpartition(".")[2]
     return f"{type(modules[-1]).__name__.lower()}{last}" if last.isdigit() else path
+
+
+def numbered_modules(program: Program) -> dict[str, str]:
+    """Names for the modules directly below the outermost ones that have a number alone: `linear0`."""
+    roots = {node.origin.modules[0]: None for node in program.nodes if node.origin.modules}
+    return {
+        path: f"{type(module).__name__.lower()}{path}"
+        for root in roots
+        for path, module in root.named_modules()
+        if path.isdigit()
+    }

@@ -11,6 +11,8 @@ from types import CodeType
 Span = tuple[int, int, int, int]  # first line, last line, first column, last column; columns in UTF-8 bytes
 Place = tuple[CodeType, int]
 
+# Methods whose names say what dtype a value has rather than what it is.
+_CONVERSIONS = ("to", "float", "double", "half", "bfloat16", "long", "int", "bool", "type")
 NOWHERE: Span = (0, 0, 0, 0)
 _OPERATORS = {
     ast.Add: "plus", ast.Sub: "minus", ast.Mult: "times", ast.Div: "over", ast.MatMult: "at", ast.Pow: "to_the",
@@ -108,7 +110,7 @@ def target_of(place: Place) -> str:
         return ""
     span = span_of(place)
     if isinstance(statement, ast.AugAssign):
-        return _bare_name(statement.target) if span in (_span(statement), _span(statement.value)) else ""
+        return _bare_name(statement.target) if span == _span(statement) else ""
     pairs = [*_assignments(statement), *_walruses(statement)]
     return next((_bare_name(target) for target, value in pairs if _span(value) == span), "")
 
@@ -133,12 +135,19 @@ def _bare_name(target: ast.expr) -> str:
     return target.id if isinstance(target, ast.Name) else ""
 
 
+def _side_name(operand: ast.expr) -> str:
+    if isinstance(operand, ast.Attribute) and operand.attr == "T":
+        return f"{name}_T" if (name := _bare_name(operand.value)) else ""
+    return _bare_name(operand)
+
+
 def description_of(place: Place) -> str:
     """A name for the result of an instruction from how the user wrote it: `relu`, `prediction_minus_y`."""
     node = _file(place[0].co_filename).expressions.get(span_of(place))
     if isinstance(node, ast.Call):
-        return _bare_name(node.func)
+        name = _bare_name(node.func)
+        return "" if name in _CONVERSIONS else name
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-        sides = [_bare_name(node.left), _bare_name(node.right)]
+        sides = [_side_name(node.left), _side_name(node.right)]
         return f"_{_OPERATORS[type(node.op)]}_".join(sides) if all(sides) and sum(map(len, sides)) < 20 else ""
     return ""
