@@ -103,7 +103,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"optimizer": {"amsgrad": 1}}, "amsgrad must be true or false; got 1"),
     ({"optimizer": {"foreach": True}}, "there is no setting 'foreach'"),
     ({"schedule": {"name": "cosine", "warmup": "long"}}, 'warmup must be a number; got "long"'),
-    ({"schedule": {"pct_start": 3}}, "schedule: "),
+    ({"schedule": {"pct_start": 3}}, "schedule: pct_start is a share of the run, at least 0 and below 1; got 3"),
+    ({"schedule": {"name": "cosine", "warmup": -1}}, "warmup is a share of the run"),
+    ({"schedule": {"anneal_strategy": "line"}}, "schedule: anneal_strategy"),
     ({"schedule": {"gama": 0.1, "name": "step"}}, "Did you mean 'gamma'?"),
     ({"nmae": "x"}, "there is no setting 'nmae'. Did you mean 'name'?"),
 ]

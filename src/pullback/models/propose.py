@@ -15,7 +15,7 @@ def propose_hidden(inputs: int, outputs: int, rows: int) -> tuple[int, ...]:
     Raises ArgumentError for a number below 1.
 
     >>> propose_hidden(inputs=8, outputs=1, rows=100), propose_hidden(inputs=40, outputs=3, rows=5000)
-    ((32,), (128, 64))
+    ((16,), (128, 64))
     """
     if min(inputs, outputs, rows) < 1:
         raise ArgumentError(f"inputs, outputs and rows must be 1 or more; got {inputs}, {outputs} and {rows}")

@@ -16,7 +16,7 @@ from pullback.train.session import Outcome
 
 BLUE, ORANGE, INK, PALE = "#2563a8", "#d9762b", "#222222", "#e3e3e3"
 SHEET = (5, 8)  # rows and columns of the sheet of mistakes
-MOST_CLASSES = 30  # of a confusion matrix that can still be read
+MOST_CLASSES = 30
 
 
 def can_draw() -> bool:
@@ -30,24 +30,24 @@ def draw_pictures(outcome: Outcome) -> list[Path]:
     curves.png always; for classes confusion.png; for images mistakes.png; for numbers predictions.png.
     """
     folder, problem = outcome.folder.path, outcome.run.problem
-    made = [_keep(curves(outcome.run.progress.history, outcome.run.progress.best_epoch), folder / "curves.png")]
+    made = [keep(curves(outcome.run.progress.history, outcome.run.progress.best_epoch), folder / "curves.png")]
     if outcome.outputs is None or outcome.targets is None:
         return made
     if isinstance(outcome.report, ClassificationReport):
-        if len(outcome.report.class_names) <= MOST_CLASSES:
-            made.append(_keep(confusion(outcome.report), folder / "confusion.png"))
+        if is_readable(outcome.report):
+            made.append(keep(confusion(outcome.report), folder / "confusion.png"))
         if problem.encoder is None:
             images = problem.test.arrays[0]  # (n, 1, h, w)
             sheet = mistakes(images, outcome.outputs, outcome.targets, problem.class_names)
-            made.append(_keep(sheet, folder / "mistakes.png"))
+            made.append(keep(sheet, folder / "mistakes.png"))
     elif problem.encoder is not None:
         decode = problem.encoder.target.decode
         found, truth = np.asarray(decode(outcome.outputs)), np.asarray(decode(outcome.targets))
-        made.append(_keep(predictions(found, truth, problem.encoder.target.name), folder / "predictions.png"))
+        made.append(keep(predictions(found, truth, problem.encoder.target.name), folder / "predictions.png"))
     return made
 
 
-def _keep(figure: Any, path: Path) -> Path:
+def keep(figure: Any, path: Path) -> Path:
     """Write a figure as PNG, whole or not at all, with the same bytes for the same numbers."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=150, metadata={"Software": None})
@@ -56,10 +56,10 @@ def _keep(figure: Any, path: Path) -> Path:
     return path
 
 
-def _figure(width: float, height: float) -> Any:
+def _figure(width: float, height: float, layout: str | None = "constrained") -> Any:
     from matplotlib.figure import Figure  # without pyplot: no window, no state that outlives the picture
 
-    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    return Figure(figsize=(width, height), layout=layout, facecolor="white")
 
 
 def _plain(axes: Any) -> None:
@@ -96,6 +96,11 @@ def _watched(record: Mapping[str, float]) -> tuple[str, str]:
     return "validation_r2", "R²"
 
 
+def is_readable(report: ClassificationReport) -> bool:
+    """Whether the confusion matrix is small enough to be read as a picture."""
+    return len(report.class_names) <= MOST_CLASSES
+
+
 def confusion(report: ClassificationReport) -> Any:
     """The confusion matrix: mistakes shaded by their number, the right ones left white."""
     matrix = np.array(report.confusion)
@@ -122,9 +127,11 @@ def mistakes(images: Array, scores: Array, targets: Array, names: Sequence[str])
     worst, chances = worst_mistakes(scores, targets, SHEET[0] * SHEET[1]), probabilities(scores)
     rows, columns = max(1, -(-len(worst) // SHEET[1])), SHEET[1]
     wrong = int((scores.argmax(axis=1) != targets).sum())
-    figure = _figure(1.25 * columns, 1.62 * rows + 0.5)
+    figure = _figure(1.25 * columns, height := 1.62 * rows + 0.45, layout=None)
+    # By hand: the automatic layout looks at every text of the sheet, which takes seconds.
+    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.005, top=1 - 0.78 / height, hspace=0.3, wspace=0.06)
     shown = f"the {len(worst)} worst of {wrong}" if wrong > len(worst) else f"all {wrong}"
-    figure.suptitle(f"Mistakes on the {len(targets):,} test rows: {shown}", fontsize=12)
+    figure.suptitle(f"Mistakes on the {len(targets):,} test rows: {shown}", fontsize=12, y=1 - 0.12 / height)
     for axes in (cells := figure.subplots(rows, columns).ravel()):
         axes.set_axis_off()
     for axes, i in zip(cells, worst, strict=False):
