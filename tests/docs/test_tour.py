@@ -30,7 +30,7 @@ NAMESAKES = {
     "constant accumulate interpret",
     "pullback.tensor.tensor": "Tensor",
     "pullback.tensor.promotion": "promoted",
-    "pullback.grad.reverse": "nodes_behind reverse differentiable pullback_program",
+    "pullback.grad.reverse": "nodes_behind reverse pullback_program",
     "pullback.grad.backward": "backward",
     "pullback.grad.gradcheck": "gradcheck",
     "pullback.emit.source": "source",
