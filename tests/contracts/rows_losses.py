@@ -39,8 +39,8 @@ def probabilities(*shape: int) -> Given:
 
 
 X, Y = spread(4, 3), fixed(spread(4, 3, seed=2))
-# Distances of 0, of exactly 1 and 0.5, and far away.
-EDGES = of([0.0, 1.0, -1.0, 0.5, -0.5, 1e20, -3.0])
+# Distances of 0, of exactly 1 and 0.5, and so far away that no square can be had.
+EDGES = of([0.0, 1.0, -1.0, 0.5, -0.5, 1e200, float("-inf")])
 ZEROS = of([0.0] * 7, requires_grad=False)
 LOGITS = spread(6, 5, seed=4)
 CLASSES = classes(6, count=5)

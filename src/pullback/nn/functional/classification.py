@@ -130,7 +130,7 @@ def _check_range(name: str, classes: np.ndarray, count: int, ignore_index: int) 
 
 def _along_classes(x: Tensor, like: Tensor) -> Tensor:
     """A vector over the classes, shaped to broadcast against `like`."""
-    return reshape(x, (-1, *(1,) * (like.ndim - 2)))
+    return reshape(x, (-1, *(1,) * (like.ndim - 2))) if like.ndim > 2 else x
 
 
 def _from_classes(
