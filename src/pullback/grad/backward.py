@@ -91,14 +91,6 @@ def is_grad_enabled() -> bool:
     return mode.grad
 
 
-class _recorded(_GradMode):
-    """The backward pass itself is recorded when it is to be differentiated again."""
-
-    def __init__(self, create_graph: bool) -> None:
-        super().__init__()
-        self.wanted = create_graph
-
-
 def _seed(output: Tensor, gradient: Tensor | None) -> Value:
     if gradient is None:
         if size_of(output.shape) != 1:
@@ -145,7 +137,7 @@ def backward(
     Source: torch.Tensor.backward.
     """
     _check_differentiable(self)
-    with _recorded(create_graph):
+    with mode.holding(grad=create_graph):
         owned = _owned_values(self.value) if inputs is None else {x.value: x for x in inputs}
         keep = create_graph if retain_graph is None else retain_graph
         release = not keep and mode.recorder is None
@@ -201,7 +193,7 @@ def grad(
         raise ArgumentError(f"{len(ys)} outputs need as many grad_outputs; got {len(given)}")
     for y in ys:
         _check_differentiable(y)
-    with _recorded(create_graph):
+    with mode.holding(grad=create_graph):
         seeds = [_seed(y, g) for y, g in zip(ys, given, strict=True)]
         keep = create_graph if retain_graph is None else retain_graph
         found = reverse([y.value for y in ys], seeds, [x.value for x in xs], not keep and mode.recorder is None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from pullback.tensor.tensor import Tensor, as_leaf, from_array
 # An input with more elements than this is checked along random directions, not element by element.
 _EACH_ELEMENT_UP_TO = 256
 
+Function = Callable[..., Any]
 Gradients = list[list[Array]]  # for each random projection, the gradient at each output
 
 
@@ -27,12 +28,13 @@ class GradcheckError(GradientError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Tolerance:
-    """The step of the differences, and how far a gradient may be from them."""
+class _Manner:
+    """The step of the differences, how far a gradient may be from them, and how many projections are looked at."""
 
     eps: float
     atol: float
     rtol: float
+    samples: int
 
     def excess(self, analytic: Array, numeric: Array) -> Array:
         """How far apart the two are beyond what is allowed; at most 0 where they agree, infinite beside NaN."""
@@ -41,57 +43,14 @@ class _Tolerance:
         return np.nan_to_num(apart, nan=np.inf)
 
 
-@dataclass(frozen=True, slots=True)
-class _Mismatch:
-    """An element of an input where the two derivatives differ, the worst of `wrong` among `count` looked at."""
-
-    name: str
-    element: tuple[int, ...]
-    analytic: float
-    numeric: float
-    wrong: int
-    count: int
-    kinked: bool
-
-    def __str__(self) -> str:
-        text = (
-            f"the gradient at {self.name} is wrong at element {self.element}: the backward pass gives "
-            f"{self.analytic:.10g}, differences of the function's values give {self.numeric:.10g}"
-        )
-        if self.count > 1:
-            text += f" ({self.wrong} of {self.count} elements are wrong, this one the most)"
-        if self.kinked:
-            text += "; differences to the left and to the right disagree: the function has a kink or a jump there"
-        return text
-
-
 class _Check:
     """A function at a point, with the tensors among its arguments that are varied."""
 
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        args: Sequence[Any],
-        samples: int,
-        tolerance: _Tolerance,
-        varied: Sequence[Tensor] | None = None,
-    ) -> None:
-        self.function, self.args, self.samples, self.tolerance = function, tuple(args), samples, tolerance
+    def __init__(self, function: Function, args: Sequence[Any], manner: _Manner, varied: Sequence[Tensor] = ()) -> None:
+        self.function, self.args, self.manner = function, tuple(args), manner
         self.rng = np.random.default_rng(0)
-        self.named = _named_variables(self.args, varied)
-        self.points = [x.array().copy() for _, x in self.named]
-
-    @contextmanager
-    def as_variables(self) -> Iterator[None]:
-        """Inside, the varied tensors are leaves that require gradients."""
-        before = [x._value for _, x in self.named]
-        try:
-            for _, x in self.named:
-                x._value = as_leaf(x._value, x, True)
-            yield
-        finally:
-            for (_, x), value in zip(self.named, before, strict=True):
-                x._value = value
+        self.names, self.variables = _named_variables(self.args, varied)
+        self.points = [x.array().copy() for x in self.variables]
 
     def outputs(self) -> list[Tensor]:
         """The tensors of floats that the function gives."""
@@ -106,43 +65,43 @@ class _Check:
 
     def moved(self, place: int, direction: Array, step: float) -> list[Array]:
         """The outputs with one variable moved."""
-        _, x = self.named[place]
-        before = x._value
-        x._value = as_leaf(from_array(np.asarray(self.points[place] + step * direction)).value, x, True)
-        try:
+        point = self.points[place]
+        there = from_array(np.asarray(point + step * direction.reshape(point.shape)))
+        with _as_variables([self.variables[place]], [there.value]):
             return [y.detach().array() for y in self.outputs()]
-        finally:
-            x._value = before
+
+    def quotient(self, place: int, direction: Array, gs: Gradients, high: float, low: float) -> Array:
+        """For each projection the difference of the outputs between two steps along a direction, by their distance."""
+        ends = zip(self.moved(place, direction, high), self.moved(place, direction, low), strict=True)
+        with np.errstate(all="ignore"):
+            slopes = [(a - b) / (high - low) for a, b in ends]
+            return np.array([sum(np.sum(g * s) for g, s in zip(at_outputs, slopes, strict=True)) for at_outputs in gs])
 
     def slopes(self, place: int, direction: Array, gs: Gradients) -> Array:
         """The derivative of each projection of the outputs along a direction.
 
         Central differences with two steps, of which Richardson's extrapolation takes away the error of second order.
         """
-        eps = self.tolerance.eps
-        ends = [self.moved(place, direction, step) for step in (eps, -eps, eps / 2, -eps / 2)]
+        eps = self.manner.eps
+        coarse, fine = (self.quotient(place, direction, gs, step, -step) for step in (eps, eps / 2))
         with np.errstate(all="ignore"):
-            coarse = _projected(gs, ends[0], ends[1], 2 * eps)
-            fine = _projected(gs, ends[2], ends[3], eps)
             return (4 * fine - coarse) / 3
 
     def is_kinked(self, place: int, direction: Array, gs: Gradients) -> bool:
         """Whether the differences to both sides disagree by more than curvature explains."""
-        eps = self.tolerance.eps
-        low, middle, high = (self.moved(place, direction, step) for step in (-eps, 0.0, eps))
-        with np.errstate(all="ignore"):
-            left, right = _projected(gs, middle, low, eps), _projected(gs, high, middle, eps)
+        eps = self.manner.eps
+        left, right = (self.quotient(place, direction, gs, step, step - eps) for step in (0.0, eps))
         return bool(np.any(np.abs(left - right) > 1e-3 * (np.abs(left) + np.abs(right)) + 100 * eps))
 
-    def mismatch(self) -> _Mismatch | None:
-        """The worst mismatch at the first variable that has one."""
-        with self.as_variables():
+    def problem(self) -> str:
+        """What is wrong, in words, at the first variable whose gradient is; nothing when all are right."""
+        with _as_variables(self.variables):
             ys = self.outputs()
             self._require_repeatable(ys)
-            gs = [[np.asarray(self.rng.standard_normal(y.shape)) for y in ys] for _ in range(self.samples)]
+            gs = [[np.asarray(self.rng.standard_normal(y.shape)) for y in ys] for _ in range(self.manner.samples)]
             found = [self._analytic(ys, g) for g in gs]
-            tries = (self._judge(i, gs, np.stack([a[i].reshape(-1) for a in found])) for i in range(len(self.named)))
-            return next((mismatch for mismatch in tries if mismatch is not None), None)
+            rows = [np.stack([gradients[i].reshape(-1) for gradients in found]) for i in range(len(self.variables))]
+            return next(filter(None, (self._judge(i, gs, analytic) for i, analytic in enumerate(rows))), "")
 
     def _require_repeatable(self, ys: Sequence[Tensor]) -> None:
         if any(a.array().tobytes() != b.array().tobytes() for a, b in zip(ys, self.outputs(), strict=True)):
@@ -153,52 +112,46 @@ class _Check:
 
     def _analytic(self, ys: Sequence[Tensor], gs: Sequence[Array]) -> list[Array]:
         """The gradient at each variable by the reverse pass; zeros where the outputs do not depend on it."""
-        pairs = [(y, from_array(g)) for y, g in zip(ys, gs, strict=True) if y.requires_grad]
-        variables = [x for _, x in self.named]
-        found = _gradients(pairs, variables, False) if pairs else [None] * len(variables)
-        for (name, x), g in zip(self.named, found, strict=True):
+        found = _gradients(ys, [from_array(g) for g in gs], self.variables)
+        for name, x, g in zip(self.names, self.variables, found, strict=True):
             if g is not None and g.type_ != x.type_:
                 raise GradcheckError(f"the gradient at {name} is {g.type_}, but the input is {x.type_}")
-        return [np.zeros(x.shape) if g is None else g.detach().array() for x, g in zip(variables, found, strict=True)]
+        points = zip(found, self.points, strict=True)
+        return [np.zeros(point.shape) if g is None else g.detach().array() for g, point in points]
 
-    def _judge(self, place: int, gs: Gradients, analytic: Array) -> _Mismatch | None:
-        """The worst element of a variable, when one is wrong; `analytic` is (samples, elements)."""
+    def _judge(self, place: int, gs: Gradients, analytic: Array) -> str:
+        """What is wrong at the worst element of a variable; `analytic` is (samples, elements)."""
         size = analytic.shape[1]
-        elements = range(size) if size <= _EACH_ELEMENT_UP_TO else self._search(place, gs, analytic)
-        worst, wrong = (0.0, -1, 0, 0.0), 0
-        for element in elements:
-            numeric = self.slopes(place, self._part(place, np.ones(size), element, element + 1), gs)
-            excess = self.tolerance.excess(analytic[:, element], numeric)
-            sample = int(np.argmax(excess))
-            wrong += bool(excess[sample] > 0)
-            worst = max(worst, (float(excess[sample]), element, sample, float(numeric[sample])))
-        return self._named_mismatch(place, gs, analytic, worst, wrong, len(elements)) if wrong else None
-
-    def _named_mismatch(
-        self, place: int, gs: Gradients, analytic: Array, worst: tuple[float, int, int, float], wrong: int, count: int
-    ) -> _Mismatch:
-        _, element, sample, numeric = worst
+        elements = list(range(size)) if size <= _EACH_ELEMENT_UP_TO else self._search(place, gs, analytic)
+        if not elements:
+            return ""
+        numeric = np.stack([self.slopes(place, np.eye(1, size, element), gs) for element in elements], axis=1)
+        excess = self.manner.excess(analytic[:, elements], numeric)
+        largest = excess.max(axis=0)
+        if not (largest > 0).any():
+            return ""
+        worst = int(np.flatnonzero(largest == largest.max())[-1])
+        sample, element = int(np.argmax(excess[:, worst])), elements[worst]
         index = tuple(int(i) for i in np.unravel_index(element, self.points[place].shape))
-        direction = self._part(place, np.ones(analytic.shape[1]), element, element + 1)
-        kinked = self.is_kinked(place, direction, gs)
-        name = self.named[place][0]
-        return _Mismatch(name, index, float(analytic[sample, element]), numeric, wrong, count, kinked)
-
-    def _part(self, place: int, direction: Array, low: int, high: int) -> Array:
-        """The direction from one element to another, 0 elsewhere."""
-        part = np.zeros_like(direction)
-        part[low:high] = direction[low:high]
-        return part.reshape(self.points[place].shape)
+        text = (
+            f"the gradient at {self.names[place]} is wrong at element {index}: the backward pass gives "
+            f"{analytic[sample, element]:.10g}, differences of the function's values give {numeric[sample, worst]:.10g}"
+        )
+        if len(elements) > 1:
+            text += f" ({np.sum(largest > 0)} of {len(elements)} elements are wrong, this one the most)"
+        if self.is_kinked(place, np.eye(1, size, element), gs):
+            text += "; differences to the left and to the right disagree: the function has a kink or a jump there"
+        return text
 
     def _search(self, place: int, gs: Gradients, analytic: Array) -> list[int]:
         """An element whose gradient is wrong, found by halving a random direction that shows it."""
 
         def excess(low: int, high: int) -> float:
-            part = self._part(place, direction, low, high)
-            numeric = self.slopes(place, part, gs)
-            return float(np.max(self.tolerance.excess(analytic @ part.reshape(-1), numeric)))
+            part = np.zeros_like(direction)
+            part[low:high] = direction[low:high]
+            return float(np.max(self.manner.excess(analytic @ part, self.slopes(place, part, gs))))
 
-        for _ in range(self.samples):
+        for _ in range(self.manner.samples):
             direction = self.rng.standard_normal(analytic.shape[1])
             low, high = 0, direction.size
             if excess(low, high) > 0:
@@ -210,18 +163,29 @@ class _Check:
 
     def of_gradient(self) -> "_Check":
         """The check of the gradient, as a function of the arguments and of the gradients at the outputs."""
-        variables = [x for _, x in self.named]
-        with self.as_variables():
+        with _as_variables(self.variables):
             gs = [from_array(np.asarray(self.rng.standard_normal(y.shape))) for y in self.outputs()]
         leaves, structure = flatten(self.args)
 
         def gradient(*flat: Any) -> list[Tensor]:
-            results = self.function(*unflatten(structure, flat[: len(leaves)]))
-            pairs = [(y, g) for y, g in zip(_floats(results), gs, strict=True) if y.requires_grad]
-            found = _gradients(pairs, variables, True) if pairs else [None] * len(variables)
-            return [x * 0 if g is None else g for x, g in zip(variables, found, strict=True)]
+            ys = _floats(self.function(*unflatten(structure, flat[: len(leaves)])))
+            found = _gradients(ys, gs, self.variables, create_graph=True)
+            return [x * 0 if g is None else g for x, g in zip(self.variables, found, strict=True)]
 
-        return _Check(gradient, [*leaves, *gs], self.samples, self.tolerance, [*variables, *gs])
+        return _Check(gradient, [*leaves, *gs], self.manner, [*self.variables, *gs])
+
+
+@contextmanager
+def _as_variables(tensors: Sequence[Tensor], values: Sequence[Value] = ()) -> Iterator[None]:
+    """Inside, the tensors are leaves that require gradients and hold these values, or their own."""
+    before = [x._value for x in tensors]
+    try:
+        for x, value in zip(tensors, values or before, strict=True):
+            x._value = as_leaf(value, x, True)
+        yield
+    finally:
+        for x, value in zip(tensors, before, strict=True):
+            x._value = value
 
 
 def _floats(results: Any) -> list[Tensor]:
@@ -229,49 +193,45 @@ def _floats(results: Any) -> list[Tensor]:
 
 
 def _gradients(
-    pairs: Sequence[tuple[Tensor, Tensor]], variables: Sequence[Tensor], create_graph: bool
+    ys: Sequence[Tensor], gs: Sequence[Tensor], variables: Sequence[Tensor], create_graph: bool = False
 ) -> Sequence[Tensor | None]:
-    ys, gs = zip(*pairs, strict=True)
-    return grad(ys, variables, gs, retain_graph=True, create_graph=create_graph, allow_unused=True)
+    """The gradient at each variable; None where the outputs do not depend on it."""
+    reached = [(y, g) for y, g in zip(ys, gs, strict=True) if y.requires_grad]
+    if not reached:
+        return [None] * len(variables)
+    outputs, at_outputs = zip(*reached, strict=True)
+    return grad(outputs, variables, at_outputs, retain_graph=True, create_graph=create_graph, allow_unused=True)
 
 
-def _projected(gs: Gradients, high: Sequence[Array], low: Sequence[Array], width: float) -> Array:
-    """For each projection the difference of the outputs, over the width."""
-    slopes = [(a - b) / width for a, b in zip(high, low, strict=True)]
-    return np.array([sum(np.sum(g * s) for g, s in zip(at_outputs, slopes, strict=True)) for at_outputs in gs])
-
-
-def _named_variables(args: tuple[Any, ...], varied: Sequence[Tensor] | None) -> list[tuple[str, Tensor]]:
-    """The tensors to vary, with their paths: those given, else those that require gradients, else all of floats."""
+def _named_variables(args: tuple[Any, ...], varied: Sequence[Tensor]) -> tuple[list[str], list[Tensor]]:
+    """Paths and tensors to vary: those given, else those that require gradients, else all of floats."""
     leaves, structure = flatten(args)
     pairs = zip(leaf_paths(structure), leaves, strict=True)
     named = [(f"input {path}", x) for path, x in pairs if isinstance(x, Tensor) and x.dtype.is_floating_point]
-    if varied is not None:
-        named = [(name, x) for name, x in named if any(x is v for v in varied)]
-    elif any(x.requires_grad for _, x in named):
-        named = [(name, x) for name, x in named if x.requires_grad]
-    if not named:
+    wanted = varied or [x for _, x in named if x.requires_grad]
+    chosen = [(name, x) for name, x in named if not wanted or any(x is w for w in wanted)]
+    if not chosen:
         raise ArgumentError("gradcheck needs at least one tensor of floats among its inputs")
-    for name, x in named:
+    for name, x in chosen:
         if x.dtype is not float64:
             raise DTypeError(
                 f"gradcheck needs float64, for differences of {x.dtype.name} are too coarse to judge a gradient; "
                 f"{name} is {x.type_}: write x.double(), and model.double() for a model"
             )
-    return named
+    return [name for name, _ in chosen], [x for _, x in chosen]
 
 
 # Who is to blame
 def _suspects(check: _Check, second_order: bool) -> list[str]:
     """The ops whose own gradient, at the very numbers that they met, is wrong; else the gradients written by hand."""
-    with check.as_variables():
+    with _as_variables(check.variables):
         nodes, _ = nodes_behind([y.value for y in check.outputs()])
-    wrong = [f"{n.op.name} ({n.origin})" for n in nodes if _is_wrong(n, check.tolerance, second_order)]
+    wrong = [f"{n.op.name} ({n.origin})" for n in nodes if _is_wrong(n, check.manner, second_order)]
     by_hand = [f"{n.params['rule'].__qualname__} ({n.origin})" for n in nodes if n.op is attach_gradient]
     return list(dict.fromkeys(wrong or by_hand))
 
 
-def _is_wrong(node: Node, tolerance: _Tolerance, second_order: bool) -> bool:
+def _is_wrong(node: Node, manner: _Manner, second_order: bool) -> bool:
     """Whether the gradient rule of this node's op fails the check at this node's inputs."""
     if node.op is attach_gradient:  # gives results that were computed elsewhere: it has no values of its own to vary
         return False
@@ -281,33 +241,26 @@ def _is_wrong(node: Node, tolerance: _Tolerance, second_order: bool) -> bool:
 
     inputs = [Tensor(Value(x.type, x.data, x.requires_grad)) for x in node.inputs]
     try:
-        check = _Check(alone, inputs, 1, tolerance)
-        return (check.of_gradient() if second_order else check).mismatch() is not None
+        check = _Check(alone, inputs, replace(manner, samples=1))
+        return bool((check.of_gradient() if second_order else check).problem())
     except (ArgumentError, DTypeError):  # nothing to vary, or another precision: nothing that could be judged
         return False
 
 
-def _problem(check: _Check, second_order: bool) -> str:
-    """What is wrong, in words; nothing when all is right."""
-    mismatch = (check.of_gradient() if second_order else check).mismatch()
-    if mismatch is None:
-        return ""
-    suspects = ", ".join(_suspects(check, second_order))
-    order = "second" if second_order else "first"
-    return f"{order} derivative: {mismatch}" + (f". Wrong by itself: the gradient of {suspects}" if suspects else "")
-
-
-def _checked(
-    function: Callable[..., Any], inputs: Any, samples: int, tolerance: _Tolerance, orders: Sequence[bool], raises: bool
-) -> bool:
-    if samples < 1 or tolerance.eps <= 0:
-        raise ArgumentError(f"gradcheck needs eps > 0 and samples ≥ 1; got eps={tolerance.eps}, samples={samples}")
-    args = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
-    check = _Check(function, args, samples, tolerance)
-    problem = next((text for second in orders if (text := _problem(check, second))), "")
-    if problem and raises:
-        raise GradcheckError(problem)
-    return not problem
+def _checked(function: Function, inputs: Any, manner: _Manner, orders: Sequence[str], raises: bool) -> bool:
+    if manner.samples < 1 or manner.eps <= 0:
+        raise ArgumentError(f"gradcheck needs eps > 0 and samples ≥ 1; got eps={manner.eps}, samples={manner.samples}")
+    check = _Check(function, inputs if isinstance(inputs, (tuple, list)) else (inputs,), manner)
+    for order in orders:
+        second_order = order == "second"
+        problem = (check.of_gradient() if second_order else check).problem()
+        if problem and raises:
+            suspects = ", ".join(_suspects(check, second_order))
+            blame = f". Wrong by itself: the gradient of {suspects}" if suspects else ""
+            raise GradcheckError(f"{order} derivative: {problem}{blame}")
+        if problem:
+            return False
+    return True
 
 
 def gradcheck(
@@ -343,8 +296,8 @@ def gradcheck(
 
     Source: torch.autograd.gradcheck.
     """
-    orders = (False, True) if second_order else (False,)
-    return _checked(function, inputs, samples, _Tolerance(eps, atol, rtol), orders, raise_exception)
+    orders = ("first", "second") if second_order else ("first",)
+    return _checked(function, inputs, _Manner(eps, atol, rtol, samples), orders, raise_exception)
 
 
 def gradgradcheck(
@@ -367,4 +320,4 @@ def gradgradcheck(
 
     Source: torch.autograd.gradgradcheck.
     """
-    return _checked(function, inputs, samples, _Tolerance(eps, atol, rtol), (True,), raise_exception)
+    return _checked(function, inputs, _Manner(eps, atol, rtol, samples), ("second",), raise_exception)

@@ -1,7 +1,6 @@
 """The reverse pass: back-propagation over the nodes that lead to some values. It knows no op."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, KeysView, Sequence
 
 from pullback.base.errors import GradientError
 from pullback.ir.mode import mode
@@ -11,19 +10,19 @@ from pullback.ir.program import Program, inline, record
 from pullback.ops import accumulate, zeros_like
 
 
-def nodes_behind(values: Iterable[Value]) -> tuple[list[Node], set[Value]]:
+def nodes_behind(values: Iterable[Value]) -> tuple[list[Node], KeysView[Value]]:
     """The differentiable nodes that lead to these values, last made first, and the leaves that they start from."""
     nodes: set[Node] = set()
-    leaves: set[Value] = set()
+    leaves: dict[Value, None] = {}  # a set that keeps its order, so that programs are written alike every time
     todo = [value for value in values if value.requires_grad]
     while todo:
         value = todo.pop()
         if value.is_leaf or value.node is None:
-            leaves.add(value)
+            leaves[value] = None
         elif value.node not in nodes:
             nodes.add(value.node)
             todo.extend(x for x in value.node.inputs if x.requires_grad)
-    return sorted(nodes, key=lambda node: node.serial, reverse=True), leaves
+    return sorted(nodes, key=lambda node: node.serial, reverse=True), leaves.keys()
 
 
 def reverse(
@@ -35,7 +34,7 @@ def reverse(
     its share to the gradient at each of its inputs: the chain rule, once per edge. With `release` the nodes let go
     of their inputs on the way.
     """
-    kept = set(wanted)
+    kept = dict.fromkeys(wanted)
     gradients: dict[Value, Value] = {}
     nodes, leaves = nodes_behind(outputs)
 
@@ -80,26 +79,17 @@ def reverse(
     return {value: gradients[value] for value in kept if value in gradients}
 
 
-@contextmanager
-def differentiable(wanted: bool) -> Iterator[None]:
-    """Whether values made inside remember how they were made."""
-    before = mode.grad
-    mode.grad = wanted
-    try:
-        yield
-    finally:
-        mode.grad = before
-
-
 def pullback_program(program: Program) -> Program:
     """The program that takes a program's inputs and the gradients at its outputs to the gradients at its inputs."""
     count = len(program.inputs)
 
     def backward(*values: Value) -> list[Value]:
         inputs, gs = values[:count], values[count:]
-        with differentiable(True):
+        for value, like in zip(inputs, program.inputs, strict=True):
+            value.name = like.name
+        with mode.holding(grad=True):
             outputs = inline(program, inputs)
-        with differentiable(False):
+        with mode.holding(grad=False):
             found = reverse(outputs, gs, inputs)
         return [found[x] if x in found else zeros_like(x) for x in inputs]
 

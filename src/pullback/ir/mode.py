@@ -1,6 +1,8 @@
 """What holds for the thread at this moment: is a program being recorded, are gradients wanted, where are we."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -13,6 +15,16 @@ class Mode(threading.local):
     modules: tuple[Any, ...] = ()  # the modules being called, outermost first
     phase: str = "forward"
     detail: str = ""
+
+    @contextmanager
+    def holding(self, **wanted: Any) -> Iterator[None]:
+        """Inside the `with` block these attributes have other values."""
+        before = {name: getattr(self, name) for name in wanted}
+        vars(self).update(wanted)
+        try:
+            yield
+        finally:
+            vars(self).update(before)
 
 
 mode = Mode()

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import CodeType, FrameType
@@ -121,23 +121,11 @@ def capture() -> Origin:
     return Origin(frame.f_code, frame.f_lasti, mode.modules, mode.phase, None, mode.detail, frames)
 
 
-@contextmanager
-def originating(origin: Origin | None) -> Iterator[None]:
+def originating(origin: Origin | None) -> AbstractContextManager[None]:
     """Give this origin to every node made inside."""
-    before = mode.origin
-    mode.origin = origin
-    try:
-        yield
-    finally:
-        mode.origin = before
+    return mode.holding(origin=origin)
 
 
-@contextmanager
-def phase(name: str, detail: str = "") -> Iterator[None]:
+def phase(name: str, detail: str = "") -> AbstractContextManager[None]:
     """Mark every node made inside as belonging to this phase of training."""
-    before = mode.phase, mode.detail
-    mode.phase, mode.detail = name, detail
-    try:
-        yield
-    finally:
-        mode.phase, mode.detail = before
+    return mode.holding(phase=name, detail=detail)

@@ -1,7 +1,7 @@
 """Programs: a typed, single-assignment list of nodes; recording, inlining, checking and printing them."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,15 +94,9 @@ def live_nodes(nodes: Sequence[Node], outputs: Sequence[Value]) -> tuple[Node, .
     return tuple(reversed(live))
 
 
-@contextmanager
-def recording(recorder: Recorder | None) -> Iterator[None]:
+def recording(recorder: Recorder | None) -> AbstractContextManager[None]:
     """Write every op applied inside to `recorder`; with None, run them at once."""
-    before = mode.recorder
-    mode.recorder = recorder
-    try:
-        yield
-    finally:
-        mode.recorder = before
+    return mode.holding(recorder=recorder)
 
 
 def record(function: Callable[..., Sequence[Value]], types: Sequence[Type], differentiable: bool = False) -> Program:
