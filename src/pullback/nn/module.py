@@ -126,7 +126,9 @@ class Module:
         if isinstance(own, property):  # it failed by itself: let its own error be seen, not one about its name
             return own.__get__(self)
         if "_parameters" not in parts:
-            raise AttributeError(f"call super().__init__() in {type(self).__name__} before using it (asked for {name!r})")
+            raise AttributeError(
+                f"call super().__init__() in {type(self).__name__} before using it (asked for {name!r})"
+            )
         known = [*dir(type(self)), *parts, *(n for kind in _KINDS for n in parts.get(kind, ()))]
         hint = suggest(name, [n for n in known if not n.startswith("_")])
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.{hint}")
