@@ -28,11 +28,12 @@ from pullback.tensor.tracing import Traced, trace
 BACKENDS: dict[str, Callable[[Program], reference.Executable]] = {"reference": reference.prepare}
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Entry:
     """One traced form of a function: its program as traced, the one that runs, and the function that runs it.
 
     `structure` and `leaves` are the call `(args, kwargs)` that was traced, with stand-ins where a leaf may vary.
+    `same` holds the arguments that must be the very tensors of the trace, because the function reads them besides.
     """
 
     traced: Traced
@@ -40,12 +41,22 @@ class Entry:
     run: reference.Executable
     structure: Structure
     leaves: list[Any]
+    same: dict[int, Tensor]
 
-    def holds(self) -> bool:
+    def __post_init__(self) -> None:
+        self._touched = self.traced.touched()
+
+    def holds(self, given: Sequence[Tensor]) -> bool:
         """Whether everything that the function's course depended on is as it was."""
         inputs = self.traced.program.inputs[len(self.traced.arguments) :]
-        return all(guard.read() == guard.expected for guard in self.traced.guards) and all(
-            x._value.type == value.type for x, value in zip(self.traced.state, inputs, strict=False)
+        return (
+            all(given[i] is x for i, x in self.same.items())
+            and not any(id(x) in self._touched for x in given)
+            and all(guard.read() == guard.expected for guard in self.traced.guards)
+            and all(
+                x._value.type == value.type and x._value.requires_grad == value.requires_grad
+                for x, value in zip(self.traced.state, inputs, strict=False)
+            )
         )
 
     def __call__(self, given: Sequence[Tensor]) -> Any:
@@ -99,23 +110,49 @@ class Compiled:
             return self.function(*args, **kwargs)
         leaves, structure = flatten((args, kwargs))
         dynamic = [_as_dynamic(x) for x in leaves]
-        given = [x for x in dynamic if x is not None]
-        key = (structure, tuple(map(_leaf_key, leaves, dynamic)), mode.grad, get_default_dtype())
-        entry = next((e for e in self._entries.get(key, ()) if e.holds()), None)
+        places = {id(x): i for i, x in reversed(list(enumerate(dynamic))) if x is not None}
+        given = [x for i, x in enumerate(dynamic) if x is not None and places[id(x)] == i]
+        aliases = tuple(places[id(x)] for x in dynamic if x is not None)  # which arguments are one tensor
+        key = (structure, tuple(map(_leaf_key, leaves, dynamic)), aliases, mode.grad, get_default_dtype())
+        entry = next((e for e in self._entries.get(key, ()) if e.holds(given)), None)
         if entry is None:
-            entry = self._trace(leaves, structure, dynamic)
+            entry = self._traced(leaves, structure, dynamic, given)
             self._entries.setdefault(key, []).append(entry)
         self.latest = entry
         return entry(given)
 
-    def _trace(self, leaves: Sequence[Any], structure: Structure, dynamic: Sequence[Tensor | None]) -> Entry:
-        places = [_stand_in(x) if x is not None else None for x in dynamic]
-        stood_in = [leaf if p is None else p for leaf, p in zip(leaves, places, strict=True)]
-        args, kwargs = unflatten(structure, stood_in)
-        traced = trace(lambda: self.function(*args, **kwargs), [p for p in places if p is not None])
+    def _traced(
+        self, leaves: Sequence[Any], structure: Structure, dynamic: Sequence[Tensor | None], given: Sequence[Tensor]
+    ) -> Entry:
+        """Trace with stand-ins for the arguments, or with an argument itself where its identity matters.
+
+        That is where it has a gradient already, which the function may add to, and where the function reads the same
+        tensor besides.
+        """
+        same = {i: x for i, x in enumerate(given) if x._grad is not None}
+        stand_ins = [same.get(i, _stand_in(x)) for i, x in enumerate(given)]
+        traced, stood_in = self._trace(leaves, structure, dynamic, given, stand_ins)
+        read_besides = {i: x for i, x in enumerate(given) if id(x) in traced.touched()}
+        if read_besides:
+            same |= read_besides
+            stand_ins = [same.get(i, x) for i, x in enumerate(stand_ins)]
+            traced, stood_in = self._trace(leaves, structure, dynamic, given, stand_ins)
         program = run_passes(traced.program)
         self.traces += 1
-        return Entry(traced, program, BACKENDS[self.backend](program), structure, stood_in)
+        return Entry(traced, program, BACKENDS[self.backend](program), structure, stood_in, same)
+
+    def _trace(
+        self,
+        leaves: Sequence[Any],
+        structure: Structure,
+        dynamic: Sequence[Tensor | None],
+        given: Sequence[Tensor],
+        stand_ins: list[Tensor],
+    ) -> tuple[Traced, list[Any]]:
+        place = {id(x): stand_in for x, stand_in in zip(given, stand_ins, strict=True)}
+        stood_in = [leaf if x is None else place[id(x)] for leaf, x in zip(leaves, dynamic, strict=True)]
+        args, kwargs = unflatten(structure, stood_in)
+        return trace(lambda: self.function(*args, **kwargs), stand_ins), stood_in
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method: compiled with the instance as its first argument."""
@@ -141,7 +178,7 @@ def _as_dynamic(leaf: Any) -> Tensor | None:
 
 def _leaf_key(leaf: Any, dynamic: Tensor | None) -> Hashable:
     if dynamic is not None:
-        return dynamic._value.type, dynamic._value.requires_grad, dynamic.is_number
+        return dynamic._value.type, dynamic._value.requires_grad, dynamic.is_number, dynamic._grad is None
     try:
         hash(leaf)
     except TypeError:

@@ -10,7 +10,7 @@ from pullback.base.dtypes import Array, DType, from_numpy_dtype
 from pullback.base.errors import DTypeError, GradientError, ShapeError, TraceError
 from pullback.base.shapes import Shape
 from pullback.ir.mode import mode
-from pullback.ir.node import Value
+from pullback.ir.node import Value, leaked
 from pullback.ir.origin import user_frame
 from pullback.ir.types import Type
 from pullback.ops import detach
@@ -185,6 +185,8 @@ class Tensor:
     def array(self, purpose: str = "its numbers are read") -> Array:
         """The numbers themselves, not to be written to; TraceError inside a compiled function."""
         data = self._value.data
+        if data is None and mode.recorder is None:
+            raise leaked(self._value)
         if data is None or mode.recorder is not None:
             frame = user_frame()
             place = f" at {frame.f_code.co_filename}:{frame.f_lineno}" if frame else ""

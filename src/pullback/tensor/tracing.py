@@ -62,6 +62,12 @@ class Traced:
     guards: list[Guard]
     differentiable: bool
 
+    def touched(self) -> set[int]:
+        """The ids of the tensors, besides the arguments, that the function reads or writes."""
+        own = {id(x) for x in self.arguments}
+        written = [*(write.tensor for write in self.writes), *(change.tensor for change in self.grad_writes)]
+        return {id(x) for x in (*self.state, *written)} - own
+
     def distribute(self, outputs: Sequence[Value], stand_ins: dict[int, Tensor] | None = None) -> Any:
         """Write what the program gave into the tensors concerned; the function's result.
 
@@ -121,7 +127,7 @@ class Trace(Recorder):
             raise leaked(before)
         value = self.input(before.type, before.requires_grad)
         value.owner = before.owner
-        value.name = tensor.label
+        value.name = tensor.label or _local_name(tensor)
         self.boxes[id(tensor)] = _Box(tensor, before, value)
         tensor._value = value
 
@@ -217,6 +223,13 @@ class Trace(Recorder):
         if self._is_outside(now):
             return GradWrite(box.tensor, other=now)
         return GradWrite(box.tensor, output=place(now.value))
+
+
+def _local_name(tensor: Tensor) -> str:
+    """The variable that holds the tensor where the user's code is now; for emitted code."""
+    frame = user_frame()
+    names = frame.f_locals if frame is not None else {}
+    return next((name for name, thing in names.items() if thing is tensor), "")
 
 
 def trace(function: Callable[[], Any], arguments: Sequence[Tensor] = ()) -> Traced:
