@@ -29,8 +29,11 @@ def write(path, arrays):
     np.savez(path, **{f"{k}|half" if v.dtype == bfloat16 else k: v.view(np.uint16) if v.dtype == bfloat16 else v
                       for k, v in arrays.items()})
 def leaves(tree):
-    parts = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, (list, tuple)) else vars(tree).values() if hasattr(tree, "__dict__") else None
-    return [x for part in parts for x in leaves(part)] if parts is not None else [tree] if isinstance(tree, (np.ndarray, np.generic)) else []
+    if isinstance(tree, (np.ndarray, np.generic)):
+        return [tree]
+    parts = tree if isinstance(tree, (list, tuple)) else tree.values() if isinstance(tree, dict) else ()
+    parts = vars(tree).values() if hasattr(tree, "__dict__") else parts
+    return [x for part in parts for x in leaves(part)]
 folder, function, arrange = sys.argv[2:5]
 space = {"__name__": "emitted"}
 exec(compile(open(folder + "/emitted.py").read(), "emitted.py", "exec"), space)
@@ -49,7 +52,9 @@ assert "pullback" not in sys.modules
 def run(code: str, *arguments: str, folder: Path) -> str:
     """Run Python code in another process, without site packages but NumPy's; what it printed."""
     packages = sorted({str(Path(module.__file__ or "").parents[1]) for module in (np, ml_dtypes)})
-    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "SYSTEMROOT", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")}
+    kept = {
+        k: v for k, v in os.environ.items() if k in ("PATH", "SYSTEMROOT", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+    }
     command = [sys.executable, "-I", "-S", "-W", "error", "-c", _PRELUDE + code, json.dumps(packages), *arguments]
     done = subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -63,9 +68,7 @@ def _save(path: Path, arrays: Mapping[str, Array]) -> None:
 
 def _load(path: Path) -> dict[str, Array]:
     with np.load(path) as found:
-        return {
-            k.removesuffix("|half"): found[k].view(_HALF) if k.endswith("|half") else found[k] for k in found.files
-        }
+        return {k.removesuffix("|half"): found[k].view(_HALF) if k.endswith("|half") else found[k] for k in found.files}
 
 
 def run_steps(
@@ -77,8 +80,9 @@ def run_steps(
     folder: Path,
     arrange: str = "lambda *given: given",
 ) -> tuple[dict[str, Array], list[Array]]:
-    """Call an emitted function once for each entry of `numbers`, its keywords; the last state and the leaves of all results.
+    """Call an emitted function once for each entry of `numbers`, its keywords.
 
+    Gives the last state and the leaves of all results.
     `batches` holds an array for each argument, with those of all calls along a leading axis; `arrange` is code that
     makes the arguments from them.
     """

@@ -163,6 +163,5 @@ def gradients_of_gradients(steps: int) -> Network:
 
 
 MORE_NETWORKS: dict[str, Callable[[int], Network]] = {
-    f.__name__: f
-    for f in (adamw_and_dropout, large_matrices, halves, containers, recomputed, gradients_of_gradients)
+    f.__name__: f for f in (adamw_and_dropout, large_matrices, halves, containers, recomputed, gradients_of_gradients)
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def sigmoid_network(steps: int) -> Network:
     """784-30-10 with sigmoid units and quadratic cost, gradient descent over lists of tensors."""
     pb.manual_seed(3)
     sizes = [784, 30, 10]
-    weights = [(pb.randn(n, m) / n**0.5).requires_grad_() for n, m in zip(sizes, sizes[1:], strict=False)]
+    weights = [(pb.randn(n, m) / n**0.5).requires_grad_() for n, m in pairwise(sizes)]
     biases = [pb.randn(m, requires_grad=True) for m in sizes[1:]]
 
     @pb.compile

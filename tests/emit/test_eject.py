@@ -50,7 +50,7 @@ def test_what_cannot_be_ejected(tmp_path: Path) -> None:
     network.call(0)
     with pytest.raises(ArgumentError, match=r"does not end in \.py"):
         pb.eject(network.step, tmp_path / "ejected.txt")
-    with pytest.raises(ArgumentError, match="compiled with pb.compile"):
+    with pytest.raises(ArgumentError, match=r"compiled with pb\.compile"):
         pb.eject(network.call, tmp_path / "ejected.py")
     network.call(1)
     with pytest.raises(FileNotFoundError):

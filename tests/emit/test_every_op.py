@@ -57,7 +57,7 @@ def test_with_its_gradient(row: OpRow) -> None:
 @pytest.mark.parametrize("row", [ROWS[name] for name in sorted(ELEMENTWISE)], ids=lambda row: row.name)
 def test_beside_numbers(row: OpRow) -> None:
     """A number everywhere is written as itself, on either side, whatever the other operand's layout."""
-    for case in row.every_case():
+    for case in some_cases(row):
         for place in range(len(case.inputs)):
             arrays = case.arrays()
             for number in numbers_for(arrays[place]):
@@ -72,19 +72,25 @@ def test_beside_numbers(row: OpRow) -> None:
                     assert_same(recorded(function, given), given, f"{case.label} {number} at {place}")
 
 
+def some_cases(row: OpRow) -> list[Case]:
+    """The cases in a few dtypes, which stand for the others: what is written depends on their kinds alone."""
+    chosen = ("float32", "bfloat16", "int64", "bool")
+    return [case for case in row.every_case() if case.inputs[-1].dtype in chosen]
+
+
 def numbers_for(array: Array) -> list[Any]:
     """Numbers to stand in an array's place."""
     if array.dtype.kind == "b":
         return [True, False]
     if array.dtype.kind in "iu":
         return [0, 3, True]
-    return [0, 0.1, -0.0, 2.0, 1e6, float("nan"), float("-inf"), 1]
+    return [0, 0.1, -0.0, 2.0, float("nan"), float("-inf")]
 
 
 @pytest.mark.parametrize("row", [ROWS[name] for name in sorted(ELEMENTWISE)], ids=lambda row: row.name)
 def test_beside_repeated_operands(row: OpRow) -> None:
     """Repeating an operand is left to NumPy where that gives the same bits in the same layout."""
-    for case in row.every_case():
+    for case in some_cases(row):
         shape = case.types()[0].shape
         for place, axes in itertools.product(range(len(case.inputs)), subsets(len(shape))):
             arrays = case.arrays()

@@ -20,6 +20,7 @@ WIDTH = 72  # of an expression; a longer one is cut in two lines
 ELIDED = 256 * 1024  # bytes from which NumPy reuses the memory, and so the layout, of an unnamed operand
 
 
+RULES = 3  # of differentiation in one line
 FEW = 16  # elements
 
 
@@ -86,7 +87,7 @@ class Body:
         self.expressions = Expressions(self.in_order)
         for value, name in self.inputs.items():
             self.expressions.forms[value] = Form(expression(name))
-        self.headings = headings(self.program)
+        self.headings = headings(self.program, self.stores)
         self.renamed = _telling_aliases(self.program, self.context.title_of)
         self.transparent = {node for node in self.program.nodes if self._is_transparent(node)}
         self.uses, self.user = _uses(self.program, self.transparent)
@@ -96,7 +97,8 @@ class Body:
         for node in self.program.nodes:
             if node.op.name == "full":
                 self.expressions.number(node.output, node.params["value"])
-            elif _repeats(node):
+                self._store(node.output, node)
+            elif _repeats(node, self.in_order):
                 self._repeat(node)
             elif self._is_known(node):
                 self.expressions.known(node)
@@ -115,7 +117,7 @@ class Body:
     def _is_transparent(self, node: Node) -> bool:
         """Whether the node is written wherever its output is used. A gradient that has a name gets its line."""
         if not _is_light(node, self.in_order):
-            return _repeats(node)
+            return _repeats(node, self.in_order)
         return self.headings[node].section != BACKWARD or not self._title(node.output).is_telling
 
     # Nodes
@@ -128,7 +130,12 @@ class Body:
         """Whether the node makes a few integers of numbers in the program, which then stand there themselves."""
         numbers = self.expressions.numbers
         few = node.types[0].size <= FEW and not node.types[0].dtype.is_floating_point
-        return few and node.op.name not in ("call", "constant") and bool(node.inputs) and all(x in numbers for x in node.inputs)
+        return (
+            few
+            and node.op.name not in ("call", "constant")
+            and bool(node.inputs)
+            and all(x in numbers for x in node.inputs)
+        )
 
     def _compute(self, node: Node) -> None:
         if len(node.outputs) > 1:
@@ -149,13 +156,13 @@ class Body:
         while True:
             operands = self.expressions.operands(node)
             written = self._expression(node, operands)
-            moved = self._to_be_moved(node, len(ast.unparse(written)) > WIDTH)
+            steps = [*(f for form in operands for f in form.formulas), *formula_of(node, self.context.original)]
+            formulas = tuple(dict.fromkeys(steps))
+            moved = self._to_be_moved(node, len(ast.unparse(written)) > WIDTH or len(formulas) > RULES)
             if moved is None:
-                break
+                temporary = node not in self.transparent or any(form.is_temporary for form in operands)
+                return Form(written, temporary, formulas)
             self._give_line(moved, node)
-        formulas = [*(f for form in operands for f in form.formulas), *formula_of(node, self.context.original)]
-        temporary = node not in self.transparent or any(form.is_temporary for form in operands)
-        return Form(written, is_temporary=temporary, formulas=tuple(dict.fromkeys(formulas)))
 
     def _expression(self, node: Node, operands: list[Form]) -> ast.expr:
         if node.op.name == "call":
@@ -226,12 +233,16 @@ class Body:
         self.blocks[-1].statements.append(statement)
 
 
-def _repeats(node: Node) -> bool:
+def _repeats(node: Node, in_order: set[Value]) -> bool:
     """Whether the node gives its inputs on, at most repeated along some axes."""
-    same = node.op.name == "reshape" and (
-        node.inputs[0].shape == node.types[0].shape or node.types[0].size == 1
-    )
-    return same or node.op.name in ("broadcast", "detach", "attach_gradient")
+    name, params = node.op.name, node.params
+    if name == "reshape":
+        return node.inputs[0].shape == node.types[0].shape or node.types[0].size == 1
+    if name == "slice":
+        return node.inputs[0].shape == node.types[0].shape
+    if name == "pad":
+        return not any((*params["low"], *params["high"], *params["inner"])) and node.inputs[0] in in_order
+    return name in ("broadcast", "detach", "attach_gradient")
 
 
 def _is_light(node: Node, in_order: set[Value]) -> bool:
@@ -264,6 +275,6 @@ def _telling_aliases(program: Program, title_of: Callable[[Value], Title]) -> di
     for node in program.nodes:
         if node.op.name == "attach_gradient":
             for x, y in zip(node.inputs[node.params["inputs"] :], node.outputs, strict=True):
-                if y is not None and title_of(y).is_telling and not title_of(x).is_telling:
+                if y is not None and title_of(y).rank > title_of(x).rank:
                     found[x] = title_of(y)
     return found

@@ -38,7 +38,9 @@ class Constants:
             written = array(values)
             if _evaluated(written).tobytes() == values.tobytes():  # a NaN may hold more than its name says
                 return written
-        text = ast.unparse(expression(f"unpack({_pack(values)!r}, {ast.unparse(dtype(as_dtype(values.dtype)))}, {values.shape})"))
+        text = ast.unparse(
+            expression(f"unpack({_pack(values)!r}, {ast.unparse(dtype(as_dtype(values.dtype)))}, {values.shape})")
+        )
         key = text.encode()
         if key not in self.known:
             self.known[key] = self.names.fresh(title.upper())

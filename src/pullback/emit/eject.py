@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pullback.backends.compile import Compiled
+from pullback.backends.compile import Compiled, Entry
 from pullback.base.atomic import atomic_write
 from pullback.base.dtypes import Array, bfloat16
 from pullback.base.errors import ArgumentError, TraceError
@@ -36,14 +36,14 @@ def save(state, path=STATE):
         os.fsync(file.fileno())
     os.replace(draft, path)'''
 
-_MAIN = '''if __name__ == "__main__":
+_MAIN = """if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python {file} {what}")
     state = load()
     {given}
     for i in range({count}):
         print(i, {call})
-    save(state)'''
+    save(state)"""
 
 
 def eject(step: Any, path: str | os.PathLike[str]) -> None:
@@ -81,7 +81,7 @@ def eject(step: Any, path: str | os.PathLike[str]) -> None:
     if target.suffix != ".py":
         raise ArgumentError(f"eject() writes a Python file; {str(target)!r} does not end in .py")
     entry = latest_entry(step)
-    if not entry.holds():
+    if not _would_run_again(entry):
         raise TraceError(
             f"the next call of {step.function.__name__} would run another program than the last one did, because what "
             "it depends on has changed since (train or eval mode, gradients that are now there). Call it once more, "
@@ -94,6 +94,15 @@ def eject(step: Any, path: str | os.PathLike[str]) -> None:
         np.savez(file, **{key: _storable(array) for key, array in state.items()})  # type: ignore[arg-type]  # arrays
     with atomic_write(target, "w") as file:
         file.write(text)
+
+
+def _would_run_again(entry: Entry) -> bool:
+    """Whether what the program depends on, besides its arguments, is as it was."""
+    inputs = entry.traced.program.inputs[len(entry.traced.arguments) :]
+    kept = zip(entry.traced.state, inputs, strict=False)
+    return all(x._value.type == value.type for x, value in kept) and all(
+        guard.read() == guard.expected for guard in entry.traced.guards
+    )
 
 
 def _storable(array: Array) -> Array:
@@ -141,4 +150,6 @@ def _argument(writer: Step, tree: Any) -> str:
     """An argument made from the batches: a leaf that varies is one of them, in the containers in which it came."""
     leaves, structure = flatten(tree)
     names = {id(argument.tensor): argument.title for argument in writer.call.varying}
-    return tree_text(structure, iter([f'batches["{names[id(x)]}"][i]' if id(x) in names else literal_text(x) for x in leaves]))
+    return tree_text(
+        structure, iter([f'batches["{names[id(x)]}"][i]' if id(x) in names else literal_text(x) for x in leaves])
+    )

@@ -10,8 +10,8 @@ import numpy as np
 from pullback.base.dtypes import DType
 from pullback.base.shapes import Shape, size_of
 from pullback.emit.layout import may_broadcast
-from pullback.emit.literals import dtype as dtype_expression
 from pullback.emit.literals import array, expression, number, scalar_as
+from pullback.emit.literals import dtype as dtype_expression
 from pullback.emit.meaning import Helper, as_call, as_expression, as_helper, fill, operand_names
 from pullback.emit.rewrites import converted, rewrite, tidied
 from pullback.ir.node import Node, Value
@@ -74,16 +74,21 @@ class Expressions:
         return replace(found, expression=repeated(found.expression, value.shape))
 
     def operands(self, node: Node) -> list[Form]:
-        """How the inputs are written in this node: numbers and broadcast values in their short form where possible."""
+        """How the inputs are written in this node: numbers and repeated values in their short form where possible."""
+        full = [(self.form(x), x.shape) for x in node.inputs]
         if may_broadcast(node, self.in_order) and self._as_expression(node) is not None:
             short = [self._short(x) for x in node.inputs]
-            whole = np.broadcast_shapes(*[shape for _, shape in short]) == node.types[0].shape
-            first = len(short) - 2  # the first of the two that give the dtype
-            if whole and all(x in self.numbers for x in node.inputs[first:]):
-                short[first] = self.form(node.inputs[first]), ()
-            if whole:
-                return [form for form, _ in short]
-        return [self.form(x) for x in node.inputs]
+            places = sorted(range(len(short)), key=lambda i: node.inputs[i] in self.numbers)
+            for kept in ([], *([place] for place in places)):  # all short, or all but one
+                mixed = [full[i] if i in kept else operand for i, operand in enumerate(short)]
+                if self._is_whole(node, mixed, kept):
+                    return [form for form, _ in mixed]
+        return [form for form, _ in full]
+
+    def _is_whole(self, node: Node, operands: list[tuple[Form, Shape]], kept: list[int]) -> bool:
+        """Whether these operands give the result its shape and its dtype."""
+        typed = [i for i in range(len(operands) - 2, len(operands)) if i in kept or node.inputs[i] not in self.numbers]
+        return bool(typed) and np.broadcast_shapes(*[shape for _, shape in operands]) == node.types[0].shape
 
     def _short(self, x: Value) -> tuple[Form, Shape]:
         if x in self.numbers:

@@ -9,7 +9,7 @@ _PLAIN = ("permute", "reshape", "cast", "detach")
 
 
 def formula_of(node: Node, original: Callable[[Value], Value]) -> list[str]:
-    """The formula of the gradient that a node completes, with the op's own; nothing for a node that completes none.
+    """The rule that a gradient follows, as `mul z = x · y: gx = g · y`; nothing for a node that completes none.
 
     `original` gives the value, as it was when the gradients were taken, that a value of the program stands for.
     """
@@ -18,9 +18,16 @@ def formula_of(node: Node, original: Callable[[Value], Value]) -> list[str]:
         return []
     values = original(node.output).gradient_of
     if node.op.name == "add" and all(set(values) & set(original(part).gradient_of) for part in node.inputs):
-        return ["g = the sum over all uses"]
+        return ["the sum over all uses"]
     places = [i for i, given in enumerate(of.inputs) if given in values]
     if not places or not of.op.backward or of.op.name in _PLAIN:
         return []
     formulas = of.op.backward
-    return [f"{of.op.formula}  →  {formulas[places[0]] if len(formulas) == len(of.inputs) else formulas[0]}"]
+    rule = formulas[places[0]] if len(formulas) == len(of.inputs) else formulas[0]
+    return [f"{of.op.name} {of.op.formula}: {rule}"]
+
+
+LEGEND = (
+    "Beside a gradient stands the rule that it follows. In `mul z = x · y: gx = g · y`, x and y are what was multiplied, "
+    "whatever\nthey are called here, z is the product, g is the gradient at z, and gx the gradient at x."
+)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from pullback.base.trees import Structure, unflatten
+from pullback.emit.literals import quoted
 from pullback.emit.ownership import tensor_names
 from pullback.tensor.tensor import Tensor
 from pullback.tensor.tracing import Traced
@@ -49,8 +50,13 @@ def call_of(function: Callable[..., Any], structure: Structure, leaves: Sequence
     fixed: dict[str, Any] = {}
     trees: dict[str, Any] = {}
     for name, value in _spread(signature, bound.arguments):
-        found = [Argument(name, access, title, x) for access, title, x in _leaves(name, name, value) if id(x) in tensors]
-        varying += [replace(x, title=_unused(x.title, [known.title for known in varying])) for x in found]
+        found = [
+            Argument(name, access, title, x) for access, title, x in _leaves(name, name, value) if id(x) in tensors
+        ]
+        for argument in found:
+            if id(argument.tensor) not in {id(known.tensor) for known in varying}:  # one tensor may come twice
+                title = _unused(argument.title, [known.title for known in varying])
+                varying.append(replace(argument, title=title))
         (trees if found else fixed)[name] = value
     return Call(varying, fixed, trees)
 
@@ -70,7 +76,7 @@ def _spread(signature: inspect.Signature, arguments: dict[str, Any]) -> Iterator
 def _leaves(access: str, title: str, value: Any) -> Iterator[tuple[str, str, Any]]:
     """The leaves of an argument, each with the code that reads it and a name."""
     if isinstance(value, dict):
-        parts = [(f"{access}[{key!r}]", str(key), x) for key, x in value.items()]
+        parts = [(f"{access}[{_key(key)}]", str(key), x) for key, x in value.items()]
     elif isinstance(value, (list, tuple)):
         parts = [(f"{access}[{i}]", f"{title}_{i}", x) for i, x in enumerate(value)]
     elif is_dataclass(value) and not isinstance(value, type):
@@ -80,6 +86,10 @@ def _leaves(access: str, title: str, value: Any) -> Iterator[tuple[str, str, Any
         return
     for inner_access, inner_title, x in parts:
         yield from _leaves(inner_access, inner_title, x)
+
+
+def _key(key: Any) -> str:
+    return quoted(key) if isinstance(key, str) else repr(key)
 
 
 def state_keys(function: Callable[..., Any], call: Call, traced: Traced) -> dict[int, str]:
@@ -96,9 +106,8 @@ def state_keys(function: Callable[..., Any], call: Call, traced: Traced) -> dict
     changed = {id(x) for x in written}
     keys: dict[int, str] = {}
     for x in tensors:
-        name = found[id(x)] or lifted.get(id(x), "")
-        if name or id(x) in changed:
-            keys[id(x)] = _unused(name or "tensor", keys.values())
+        if found[id(x)] or id(x) in changed:
+            keys[id(x)] = _unused(found[id(x)] or lifted.get(id(x)) or "tensor", keys.values())
     return keys
 
 
@@ -127,5 +136,5 @@ def tree_text(structure: Structure, leaves: Iterator[str]) -> str:
         return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
     pairs = list(zip(structure.keys, parts, strict=True))
     if structure.kind is dict:
-        return "{" + ", ".join(f"{key!r}: {part}" for key, part in pairs) + "}"
+        return "{" + ", ".join(f"{_key(key)}: {part}" for key, part in pairs) + "}"
     return f"SimpleNamespace({', '.join(f'{key}={part}' for key, part in pairs)})"

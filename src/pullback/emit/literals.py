@@ -25,7 +25,9 @@ def number(value: Any) -> ast.expr:
 
 def dtype(found: DType) -> ast.expr:
     """A dtype as emitted code writes it."""
-    return expression("bfloat16" if found.name == "bfloat16" else f"np.{'bool_' if found.name == 'bool' else found.name}")
+    return expression(
+        "bfloat16" if found.name == "bfloat16" else f"np.{'bool_' if found.name == 'bool' else found.name}"
+    )
 
 
 def literal(value: Any) -> ast.expr:
@@ -40,6 +42,11 @@ def literal(value: Any) -> ast.expr:
     if isinstance(value, (int, float)):
         return number(value)
     return ast.Constant(value if value is None or isinstance(value, str) else repr(value))
+
+
+def quoted(text: str) -> str:
+    """A string in double quotes."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def literal_text(value: Any) -> str:
@@ -65,7 +72,9 @@ def scalar_as(value: Any, kind: DType) -> Any:
         if kind.kind != "float":
             return held.item()
         candidates = [value, float(str(held)), float(held)]
-        return next((x for x in candidates if isinstance(x, (int, float)) and _same(np.array(x, kind.numpy), held)), value)
+        return next(
+            (x for x in candidates if isinstance(x, (int, float)) and _same(np.array(x, kind.numpy), held)), value
+        )
 
 
 def _same(a: Array, b: Array) -> bool:

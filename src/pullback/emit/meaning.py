@@ -73,7 +73,9 @@ def _is_known(test: ast.expr, known: dict[str, Any]) -> bool:
 def operand_names(op: Op, count: int) -> list[str]:
     """The meaning's own names for its inputs; numbered ones when it takes any number."""
     arguments = _definition(op)[0].args
-    return [f"{arguments.vararg.arg}_{i}" for i in range(count)] if arguments.vararg else [a.arg for a in arguments.args]
+    return (
+        [f"{arguments.vararg.arg}_{i}" for i in range(count)] if arguments.vararg else [a.arg for a in arguments.args]
+    )
 
 
 def as_expression(op: Op, types: Sequence[Type], params: dict[str, Any]) -> ast.expr | None:

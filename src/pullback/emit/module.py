@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pullback.emit.body import Body, Context, Statement, Store
 from pullback.emit.constants import UNPACK, Constants
 from pullback.emit.meaning import Helper, is_expression
-from pullback.emit.names import Names
+from pullback.emit.names import Names, local_name
 from pullback.emit.page import broken, indented, page, statements
 from pullback.emit.titles import Title, Titles
 from pullback.ir.node import Node, Value
 from pullback.ir.program import Program
 
 QUIET = '@np.errstate(all="ignore")  # NaN and infinity are results here, not accidents'
+_UNNAMED = "<unnamed>"
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Module:
     helpers: dict[str, Helper] = field(default_factory=dict)
     functions: list[str] = field(default_factory=list)
     nested: dict[Program, str] = field(default_factory=dict)
+    known: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.constants = Constants(self.names)
@@ -77,25 +79,30 @@ class Module:
         self.functions.append("\n".join([*broken_head(function.head), *indented(lines)]))
 
     def _function_of(self, node: Node) -> str:
-        """The function that a program inside the program is written as."""
+        """The function that a program inside the program is written as; one for all that read the same."""
         program = node.params["program"]
         if program not in self.nested:
             again = node.origin.phase == "backward"
-            self.nested[program] = self.names.fresh("recomputed_gradients" if again else "segment")
-            self.add(self._nested(program, self.nested[program], again))
+            self.add(self._nested(program, again))
+            text = self.functions.pop()
+            if text not in self.known:
+                self.known[text] = self.names.fresh("recomputed_gradients" if again else "segment")
+                self.functions.append(text.replace(_UNNAMED, self.known[text], 1))
+            self.nested[program] = self.known[text]
         return self.nested[program]
 
-    def _nested(self, program: Program, name: str, again: bool) -> Function:
+    def _nested(self, program: Program, again: bool) -> Function:
         titles = Titles(program, program.outputs)
         names = Names(self.names)
-        inputs = {x: names.fresh(titles.of(x).text) for x in program.inputs}
+        inputs = {x: names.fresh(local_name(titles.of(x).text, titles.numbered)) for x in program.inputs}
+        titles.call(inputs)
         what = (
             "The gradients of a part of the step whose forward pass is run a second time."
             if again
             else "A part of the step of which nothing is kept for the backward pass."
         )
         return Function(
-            head=f"def {name}({', '.join(inputs.values())}):",
+            head=f"def {_UNNAMED}({', '.join(inputs.values())}):",
             program=program,
             names=names,
             inputs=inputs,

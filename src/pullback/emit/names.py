@@ -18,6 +18,16 @@ def identifier(text: str) -> str:
     return f"x{found}" if not found or found[0].isdigit() else found
 
 
+def local_name(path: str, numbered: dict[str, str]) -> str:
+    """A dotted path as a local name, its first part by another name where that is a number.
+
+    >>> local_name("0.weight", {"0": "linear0"})
+    'linear0_weight'
+    """
+    first, dot, rest = path.partition(".")
+    return identifier(f"{numbered.get(first, first)}{dot}{rest}")
+
+
 class Names:
     """Gives out names. One that is taken already gets a number.
 

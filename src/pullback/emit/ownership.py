@@ -77,7 +77,9 @@ def _joined(path: str, name: str) -> str:
     return shown if path in ("", "self") else f"{path}.{shown}"
 
 
-def tensor_names(function: Callable[..., Any], given: Iterable[tuple[str, Any]], tensors: Sequence[Tensor]) -> list[str]:
+def tensor_names(
+    function: Callable[..., Any], given: Iterable[tuple[str, Any]], tensors: Sequence[Tensor]
+) -> list[str]:
     """A dotted name for each tensor that a function reads or writes; empty where none is known.
 
     The name is the tensor's label (a module and an optimiser give one), else the path from the function's own
@@ -88,5 +90,6 @@ def tensor_names(function: Callable[..., Any], given: Iterable[tuple[str, Any]],
     names = [x.label if labels[x.label] == 1 and x.label else paths.get(id(x), x.label) for x in tensors]
     owners = {id(x._grad): name for x, name in zip(tensors, names, strict=True) if x._grad is not None and name}
     return [
-        f"{owners[id(x)]}.grad" if not name and id(x) in owners else name for x, name in zip(tensors, names, strict=True)
+        f"{owners[id(x)]}.grad" if not name and id(x) in owners else name
+        for x, name in zip(tensors, names, strict=True)
     ]

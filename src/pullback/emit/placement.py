@@ -1,5 +1,6 @@
 """Where each node stands in emitted code: the section, and the user's line or the parameter that heads its block."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,13 +28,13 @@ class Heading:
     part: str = ""
 
 
-def headings(program: Program) -> dict[Node, Heading]:
-    """The heading of each node."""
-    sections = _sections(program)
+def headings(program: Program, kept: Container[Value] = ()) -> dict[Node, Heading]:
+    """The heading of each node. `kept` are the values that are written to state."""
+    sections = _sections(program, kept)
     return {node: _heading(sections[node], node.origin) for node in program.nodes}
 
 
-def _sections(program: Program) -> dict[Node, str]:
+def _sections(program: Program, kept: Container[Value]) -> dict[Node, str]:
     """Forward, backward or update. What the user writes with gradients in hand is an update."""
     found: dict[Node, str] = {}
     tainted: set[Value] = set()
@@ -43,16 +44,18 @@ def _sections(program: Program) -> dict[Node, str]:
         if late:
             tainted.update(v for v in node.outputs if v is not None)
             found[node] = UPDATE if node.origin.phase == FORWARD else node.origin.phase
-    _move_to_users(program, found)
+    _move_to_users(program, found, kept)
     return found
 
 
-def _move_to_users(program: Program, found: dict[Node, str]) -> None:
+def _move_to_users(program: Program, found: dict[Node, str], kept: Container[Value]) -> None:
     """Constants and numbers, such as the learning rate in the right dtype, belong where they are used.
 
-    So does what is computed for updates alone once there are gradients, such as a weight's decay.
+    So does what is computed for updates alone once there are gradients, such as a weight's decay. What is made of
+    gradients and then differentiated, or used by what is, stands forward.
     """
-    kept = set(program.outputs)
+    outputs = set(program.outputs)
+    differentiated = {id(node.origin.of.origin) for node in program.nodes if node.origin.of is not None}
     fixed = _fixed(program)
     first = next((i for i, node in enumerate(program.nodes) if found[node] == BACKWARD), len(program.nodes))
     late = set(program.nodes[first:])
@@ -61,12 +64,18 @@ def _move_to_users(program: Program, found: dict[Node, str]) -> None:
         for x in node.inputs:
             users.setdefault(x, []).append(node)
         using = [user for y in node.outputs if y is not None for user in users.get(y, ())]
-        if found[node] == FORWARD and using and kept.isdisjoint(node.outputs):
-            sections = {found[user] for user in using}
-            if sections == {UPDATE} and node in fixed | late:
-                found[node] = UPDATE
-            elif node in fixed and FORWARD not in sections:
-                found[node] = BACKWARD
+        sections = {found[user] for user in using}
+        if node.origin.phase != FORWARD:
+            continue
+        ends = not outputs.isdisjoint(node.outputs)
+        if id(node.origin) in differentiated or (node in late and sections & {FORWARD, BACKWARD}):
+            found[node] = FORWARD
+        elif sections == {UPDATE} and (node in late or (node in fixed and not ends)):
+            found[node] = UPDATE
+        elif not sections and node in late:
+            found[node] = UPDATE if any(y in kept for y in node.outputs) else FORWARD
+        elif node in fixed and sections and FORWARD not in sections and not ends:
+            found[node] = BACKWARD
 
 
 def _fixed(program: Program) -> set[Node]:

@@ -75,9 +75,7 @@ def _type_of(node: ast.expr, types: Types) -> Type | None:
 
 
 def _method(name: str, receiver: ast.expr, args: list[ast.expr], keywords: dict[str, ast.expr]) -> ast.expr:
-    return ast.Call(
-        ast.Attribute(receiver, name, ast.Load()), args, [ast.keyword(k, v) for k, v in keywords.items()]
-    )
+    return ast.Call(ast.Attribute(receiver, name, ast.Load()), args, [ast.keyword(k, v) for k, v in keywords.items()])
 
 
 def _reduction(name: str) -> Rule:
@@ -139,12 +137,21 @@ def tidied(node: ast.expr) -> ast.expr:
 
 
 def _untransposed(node: ast.expr) -> ast.expr:
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute) and node.attr == node.value.attr == "T":
+    if (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Attribute)
+        and node.attr == node.value.attr == "T"
+    ):
         return node.value.value
     return node
 
 
-_FLIPPED: dict[type[ast.cmpop], ast.cmpop] = {ast.Lt: ast.Gt(), ast.LtE: ast.GtE(), ast.Eq: ast.Eq(), ast.NotEq: ast.NotEq()}
+_FLIPPED: dict[type[ast.cmpop], ast.cmpop] = {
+    ast.Lt: ast.Gt(),
+    ast.LtE: ast.GtE(),
+    ast.Eq: ast.Eq(),
+    ast.NotEq: ast.NotEq(),
+}
 
 
 def converted(operand: ast.expr, source: DType, target: DType) -> ast.expr | None:

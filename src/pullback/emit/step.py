@@ -11,12 +11,13 @@ from pullback.backends.compile import Entry
 from pullback.base.dtypes import Array
 from pullback.emit.body import Statement, Store
 from pullback.emit.carried import after_passes
+from pullback.emit.formulas import LEGEND
 from pullback.emit.interface import Argument, call_of, state_keys, tree_text
 from pullback.emit.layout import VIEWS
-from pullback.emit.literals import dtype, literal_text
+from pullback.emit.literals import dtype, literal_text, quoted
 from pullback.emit.module import QUIET, Function, Module
-from pullback.emit.names import Names, identifier
-from pullback.emit.titles import Title, Titles, numbered_modules
+from pullback.emit.names import Names, local_name
+from pullback.emit.titles import Title, Titles
 from pullback.ir.node import Value
 from pullback.ir.types import Type
 from pullback.tensor.tensor import Tensor
@@ -47,7 +48,6 @@ class Step:
         self.numbers: dict[str, float] = {}
         self.parameters: dict[str, str] = {}
         self._new: dict[Value, Title] = {}
-        self._numbered = numbered_modules(self.program)
         self._name_inputs()
 
     # What comes in
@@ -94,15 +94,13 @@ class Step:
             name = self.names.fresh(self._local(key))
             code = laid_out(self._in_state(key), array)
         else:  # made inside the function: a constant
-            name = self.names.fresh("constant")
+            name = self.names.fresh(value.name or "constant")
             code = ast.unparse(self.module.constants.expression(array, name))
         self.inputs[value] = name
         self.opening.append(Statement(f"{name} = {code}", str(value.shape)))
 
     def _local(self, key: str) -> str:
-        """The key as a local name; where it begins with a number, as in a Sequential, with the module's class."""
-        first, dot, rest = key.partition(".")
-        return f"{self._numbered.get(first, first)}{dot}{rest}"
+        return local_name(key, self.titles.numbered)
 
     def _in_order(self) -> set[Value]:
         """The inputs that lie row by row: arguments are put so, state is where it is written or lies so now."""
@@ -133,7 +131,7 @@ class Step:
             if id(write.tensor) not in given:
                 value = self.program.outputs[write.output]
                 key = self.keys[id(write.tensor)]
-                self._title_new(value, identifier(self._local(key)))
+                self._title_new(value, self._local(key))
                 found.setdefault(value, []).append(self._store(value, key, write.output))
         return found
 
@@ -149,7 +147,7 @@ class Step:
         return Store(self._in_state(key), in_rows=not as_it_lies, copied=self._shows_argument(value))
 
     def _in_state(self, key: str) -> str:
-        return f"{self.state}[{_quoted(key)}]"
+        return f"{self.state}[{quoted(key)}]"
 
     def _shows_argument(self, value: Value) -> bool:
         """Whether the value may be a view of an argument."""
@@ -215,13 +213,16 @@ class Step:
 
     def _introduction(self, guide: str) -> str:
         rows = [*self._state_rows()]
-        kept = [f"`{self.state}` is what lives from call to call; the function updates it:", "", *rows, ""] if rows else []
+        kept = (
+            [f"`{self.state}` is what lives from call to call; the function updates it:", "", *rows, ""] if rows else []
+        )
         fixed = [f"    {name} = {_shortly(value)}" for name, value in self.call.fixed.items()]
         made = ["It was written for these arguments, which do not vary:", "", *fixed, ""] if fixed else []
         code = getattr(self.function, "__code__", None)
         place = f" of {Path(code.co_filename).name}:{code.co_firstlineno}" if code else ""
         first = f'"""One call of `{self.name}`{place} in plain NumPy, written out by Pullback, with the same bits.'
-        rest = "\n".join([*kept, *made, guide]).strip("\n")
+        backward = any(node.origin.of is not None for node in self.program.nodes)
+        rest = "\n".join([*kept, *made, *([LEGEND, ""] if backward else []), guide]).strip("\n")
         return f'{first}\n\n{rest}\n"""' if rest else f'{first}"""'
 
     def _state_rows(self) -> Iterator[str]:
@@ -243,17 +244,15 @@ def laid_out(text: str, array: Array) -> str:
     """Code that reads an array that was stored row by row and makes it lie in memory as this one does."""
     if array.flags.c_contiguous:
         return text
-    repeated = [axis for axis, (n, step) in enumerate(zip(array.shape, array.strides, strict=True)) if n > 1 and not step]
+    repeated = [
+        axis for axis, (n, step) in enumerate(zip(array.shape, array.strides, strict=True)) if n > 1 and not step
+    ]
     if repeated:
         cut = ", ".join(":1" if axis in repeated else ":" for axis in range(max(repeated) + 1))
         return f"np.broadcast_to({text}[{cut}], {array.shape})"
     order = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
     back = ", ".join(str(int(axis)) for axis in np.argsort(order))
     return f"np.ascontiguousarray({text}.transpose({', '.join(map(str, order))})).transpose({back})"
-
-
-def _quoted(key: str) -> str:
-    return '"' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _shortly(value: Any) -> str:

@@ -10,14 +10,13 @@ from pullback.ir.node import Node, Value
 from pullback.ir.origin import Origin, is_users
 from pullback.ir.program import Program
 
-
 # What the result of an op is called when nobody has named it.
 _NOUNS = {
     "add": "total", "sub": "difference", "mul": "product", "div": "ratio", "matmul": "product", "sum": "total",
     "amax": "largest", "amin": "smallest", "eq": "mask", "ne": "mask", "lt": "mask", "le": "mask",
     "where": "selected", "neg": "negative", "pow": "power", "full": "filled",
 }  # fmt: skip
-_MOVES = ("broadcast", "reshape", "permute", "cast")
+_MOVES = ("broadcast", "reshape", "permute", "cast", "pad")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,10 @@ class Title:
 
 @dataclass
 class Titles:
-    """The titles of a program's values. `results` are the outputs that the user's function returned."""
+    """The titles of a program's values. `results` are the outputs that the user's function returned.
+
+    numbered: names for modules that have a number alone.
+    """
 
     program: Program
     results: Sequence[Value]
@@ -44,6 +46,7 @@ class Titles:
     def __post_init__(self) -> None:
         self._shown = _shown_gradients(self.program)
         self._partial = _partial_gradients(self.program)
+        self.numbered = numbered_modules(self.program)
         for node, after in successors(self.program, self.results):
             title = _title(node, after)
             for place, value in enumerate(node.outputs):
@@ -66,19 +69,26 @@ class Titles:
         return Title(value.name or "input", 2)
 
     def _shown_in_another_way(self, value: Value) -> Title | None:
-        """`h_T` or `h_float32` for what is h, transposed or in another dtype."""
+        """`h_T`, `h_float32` or `h_5x1` for what is h transposed, in another dtype or shape."""
         node = value.node
-        if node is None or node.op.name not in ("permute", "cast"):
+        if node is None or node.op.name not in ("permute", "cast", "reshape", "slice"):
             return None
         inner = self.of(node.inputs[0])
-        suffix = "T" if node.op.name == "permute" else node.params["dtype"].name
-        return Title(f"{inner.text}_{suffix}", 0) if inner.rank else None
+        if node.op.name != "permute" and node.inputs[0].type == value.type:
+            return inner
+        if not inner.rank or node.op.name == "slice":
+            return None
+        shape = "x".join(map(str, value.shape)) or "0d"
+        suffix = {"permute": "T", "cast": value.dtype.name, "reshape": shape}[node.op.name]
+        return Title(f"{inner.text}_{suffix}", 0)
 
     def _gradient(self, value: Value) -> Title:
         """`d_x`; `d_x_part` where other gradients are added before it is complete."""
         of = max(value.gradient_of, key=lambda x: (self.of(x).rank, (value, x) not in self._partial))
         inner = self.of(of)
-        return Title(f"d_{inner.text}_part", 0) if (value, of) in self._partial else Title(f"d_{inner.text}", inner.rank)
+        return (
+            Title(f"d_{inner.text}_part", 0) if (value, of) in self._partial else Title(f"d_{inner.text}", inner.rank)
+        )
 
 
 def _partial_gradients(program: Program) -> set[tuple[Value, Value]]:
@@ -142,7 +152,7 @@ def _title(node: Node, after: Node | None) -> Title:
     plain = _NOUNS.get(node.op.name, node.op.name)
     if node.origin.phase == "backward":
         return Title(plain, 0)
-    completed = _completed_frames(node, after)
+    completed = node.origin.frames if node.op.name == "call" else _completed_frames(node, after)
     users = [place for place in reversed(completed) if is_users(place[0].co_filename)]
     target = next(filter(None, map(target_of, users)), "")
     module = _completed_module(node.origin, after)
@@ -157,7 +167,11 @@ def _title(node: Node, after: Node | None) -> Title:
 def _completed_module(origin: Origin, after: Node | None) -> str:
     """The name of the module whose call ends with this node."""
     modules = origin.modules
-    if origin.phase == "update" or not modules or (after is not None and after.origin.modules[: len(modules)] == modules):
+    if (
+        origin.phase == "update"
+        or not modules
+        or (after is not None and after.origin.modules[: len(modules)] == modules)
+    ):
         return ""
     return module_name(modules)
 
