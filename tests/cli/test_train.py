@@ -106,6 +106,32 @@ def test_table_from_a_settings_file(pullback: Command, trained: Trained, tmp_pat
     assert RunFolder(only_run(tmp_path)).about().task == "regression"
 
 
+def test_paths_hold_from_every_folder(pullback: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir()
+    write_flats(tmp_path / "data" / "flats.csv")
+    table = '[data]\nsource = "flats.csv"\ntarget = "price"\n[training]\nepochs = 1\n'
+    (tmp_path / "data" / "flats.toml").write_text(table)
+    monkeypatch.chdir(tmp_path)
+    by_file = pullback("train", "data/flats.toml", "-q", "--no-pictures")
+    by_option = pullback(
+        "train", "--data", "data/flats.csv", "--target", "price", "--epochs", "1", "-q", "--no-pictures"
+    )
+    assert (by_file.err, by_option.err) == ("", "")
+    monkeypatch.chdir(tmp_path / "data")
+    for n in (1, 2):
+        [run] = (tmp_path / "runs").glob(f"*-{n}")
+        assert pullback("evaluate", run).code == 0
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+def test_settings_of_another_recipe_are_not_mixed_in(optimizer: str, pullback: Command, tmp_path: Path) -> None:
+    pullback("train", "digits-plain", *SHORT, "--optimizer", optimizer, "-q", "--no-pictures", "--out", tmp_path)
+    first = only_run(tmp_path)
+    pullback("train", first / "config.toml", "-q", "--no-pictures", "--out", tmp_path)
+    [second] = tmp_path.glob("*-2")
+    assert (first / "config.toml").read_bytes() == (second / "config.toml").read_bytes()
+
+
 def test_table_run_says_what_it_does_not_use(pullback: Command, tmp_path: Path) -> None:
     write_flats(tmp_path / "flats.csv")
     rows = (tmp_path / "flats.csv").read_text().splitlines()

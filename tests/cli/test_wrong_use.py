@@ -47,6 +47,7 @@ ROWS = [
     ("train --data {png} --target price", "no reader knows this ending."),
     ("train --data {unlabelled} --target price", "is npz; a table to train on is a CSV file"),
     ("train --data {unknown} --target price", "no reader knows this ending."),
+    ("train digits --data {flats} --target price", "digits is a recipe for digits; for a table leave it out"),
     ("train digits --target price", "digits have no columns"),
     ("train digits --resume --out nowhere", "no run of 'digits' in nowhere was interrupted"),
     ("train {digits} --resume", "was trained to its end; there is nothing to resume"),

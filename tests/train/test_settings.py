@@ -137,9 +137,11 @@ def test_whole_numbers_are_numbers_and_lists_become_tuples() -> None:
     assert config.model.hidden == (4, 5)
 
 
-def test_another_optimizer_begins_with_its_own_settings() -> None:
+def test_optimizer_that_is_named_begins_with_its_own_settings() -> None:
     config = RECIPES["digits"].changed({"optimizer": {"name": "SGD", "momentum": 0.9}}, nowhere)
     assert (config.optimizer.name, config.optimizer.lr, config.optimizer.options) == ("sgd", 0.1, {"momentum": 0.9})
+    again = RECIPES["digits"].changed({"optimizer": {"name": "adamw"}}, nowhere)
+    assert (again.optimizer.lr, again.optimizer.options) == (1e-3, {})
     same = RECIPES["digits"].changed({"optimizer": {"lr": 0.5}}, nowhere)
     assert same.optimizer.options == RECIPES["digits"].optimizer.options
 

@@ -1,6 +1,7 @@
 """`pullback train`: a recipe, a settings file, or a table."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pullback.cli.console import console
 from pullback.cli.display import open_display
 from pullback.cli.exit_codes import INTERRUPTED
 from pullback.cli.tables import show_outcome
-from pullback.train.config import Config, read_toml
+from pullback.train.config import Config, DataConfig, read_toml
 from pullback.train.pictures import can_draw, draw_pictures
 from pullback.train.problem import load_problem
 from pullback.train.recipes import RECIPES, propose
@@ -63,6 +64,8 @@ def train_verb(
     - `pullback train --data flats.csv --target price` – a table of your own
 
     - `pullback train my.toml` – settings from a file; every run folder holds one, config.toml
+
+    What a settings file leaves out is as in the recipe digits, or proposed for the table.
     """
     given = o.given_settings({k: v for k, v in locals().items() if k not in _NOT_SETTINGS}, set_ or [])
     run, folder = _resumed(what, out, given) if resume else _begun(what, out, given)
@@ -86,12 +89,19 @@ def _pictures(outcome: Outcome, quiet: bool) -> list[Path]:
 def _begun(what: str, out: Path, given: Mapping[str, Any]) -> tuple[Run, RunFolder]:
     """A new run of a recipe, of a settings file or of a table, and its folder."""
     base, in_file, where = _named_settings(what, "source" in given.get("data", {}))
+    if what in RECIPES and "source" in given.get("data", {}):
+        raise ArgumentError(f"{what} is a recipe for digits; for a table leave it out: --data FILE --target COLUMN")
     data = base.changed(_only_data(in_file), where).changed(_only_data(given), o.option_of)
     problem = load_problem(data.data, data.seed)
     if data.data.source != "digits":
         base = propose(problem, data.data, Path(data.data.source).name.split(".")[0])
     config = base.changed(in_file, where).changed(given, o.option_of)
-    return begin(config, problem, out)
+    return begin(replace(config, data=_found_from_anywhere(config.data)), problem, out)
+
+
+def _found_from_anywhere(data: DataConfig) -> DataConfig:
+    """The data by its full path: the run is used from other folders, too."""
+    return data if data.source == "digits" else replace(data, source=str(Path(data.source).resolve()))
 
 
 def _only_data(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,8 +117,16 @@ def _named_settings(what: str, has_data: bool) -> tuple[Config, dict[str, Any], 
         return RECIPES[what], {}, o.option_of
     if what.endswith(".toml"):
         in_file, where = read_toml(what)
-        return RECIPES["digits"], in_file, where
+        return RECIPES["digits"], _relative_to(Path(what).parent, in_file), where
     raise ArgumentError(_what_else(what))
+
+
+def _relative_to(folder: Path, in_file: dict[str, Any]) -> dict[str, Any]:
+    """The settings with the path of the data as seen from here; a settings file names it as seen from itself."""
+    data = in_file.get("data")
+    if not isinstance(data, dict) or not isinstance(data.get("source"), str) or data["source"] == "digits":
+        return in_file
+    return {**in_file, "data": {**data, "source": str(folder / data["source"])}}
 
 
 def _what_else(what: str) -> str:

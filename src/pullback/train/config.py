@@ -78,17 +78,17 @@ class OptimizerConfig(Named):
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def checked(self, given: Mapping[str, Any], where: Where, path: Path) -> tuple[Self, list[str]]:
-        """Another optimizer, or other arguments of this one; and a line for each that cannot be."""
-        rest = dict(given)
+        """Other arguments of this optimizer, or where one is named, that one with nothing but what is given; and a
+        line for each that cannot be."""
+        rest, fresh = dict(given), "name" in given
         name, problem = _known_name(rest.pop("name", self.name), OPTIMIZERS, "optimizer")
         if problem:
             return self, [f"{where((*path, 'name'))}: {problem}"]
-        same = name == self.name
-        default = self.lr if same else OPTIMIZERS[name].lr
+        default = OPTIMIZERS[name].lr if fresh else self.lr
         lr, problem = checked_value("lr", rest.pop("lr", default), float, {"above": 0})
         options, problems = self._further(OPTIMIZERS[name], rest, ("name", "lr"), where, path)
         problems += [f"{where((*path, 'lr'))}: {problem}"] if problem else []
-        chosen = replace(self, name=name, lr=lr, options={**(self.options if same else {}), **options})
+        chosen = replace(self, name=name, lr=lr, options=options if fresh else {**self.options, **options})
         return chosen, problems or _tried(lambda: try_optimizer(name, lr, chosen.options), where, path)
 
 
@@ -100,13 +100,14 @@ class ScheduleConfig(Named):
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def checked(self, given: Mapping[str, Any], where: Where, path: Path) -> tuple[Self, list[str]]:
-        """Another schedule, or other arguments of this one; and a line for each that cannot be."""
-        rest = dict(given)
+        """Other arguments of this schedule, or where one is named, that one with nothing but what is given; and a line
+        for each that cannot be."""
+        rest, fresh = dict(given), "name" in given
         name, problem = _known_name(rest.pop("name", self.name), SCHEDULES, "schedule")
         if problem:
             return self, [f"{where((*path, 'name'))}: {problem}"]
         options, problems = self._further(SCHEDULES[name], rest, ("name",), where, path)
-        chosen = replace(self, name=name, options={**(self.options if name == self.name else {}), **options})
+        chosen = replace(self, name=name, options=options if fresh else {**self.options, **options})
         return chosen, problems or _tried(lambda: try_schedule(name, chosen.options), where, path)
 
 

@@ -4,7 +4,7 @@ import io
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -56,7 +56,7 @@ def keep(figure: Any, path: Path) -> Path:
     return path
 
 
-def _figure(width: float, height: float, layout: str | None = "constrained") -> Any:
+def _figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Any:
     from matplotlib.figure import Figure  # without pyplot: no window, no state that outlives the picture
 
     return Figure(figsize=(width, height), layout=layout, facecolor="white")

@@ -22,7 +22,7 @@ RECIPES: dict[str, Config] = {
 }
 
 # A table's run takes about so many steps, whatever its size.
-_STEPS = 3_000
+_STEPS = 2_000
 
 
 def propose(problem: Problem, data: DataConfig, name: str) -> Config:
