@@ -188,3 +188,26 @@ def test_help_teaches_with_examples(verb: str, pullback: Command) -> None:
 
 def test_version(pullback: Command) -> None:
     assert pullback("--version").out.startswith("pullback 0.")
+
+
+@pytest.mark.parametrize("verb", ["source", "evaluate"])
+def test_reader_may_go_away(verb: str, trained: Trained) -> None:
+    command = [sys.executable, "-m", "pullback", verb, str(trained.digits)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode in (0, 1)  # click has it that a reader who leaves is a failure
+
+
+def test_full_disk_is_no_error_of_ours(
+    pullback: Command, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    result = pullback("source", trained.digits, "--out", tmp_path / "step.py")
+    assert (result.code, result.err) == (2, "pullback: the system says: No space left on device\n")
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """The command line: its verbs, and what becomes of errors."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -78,6 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     debug = "--debug" in given
     try:
         code = app([each for each in given if each != "--debug"], prog_name="pullback", standalone_mode=False)
+        sys.stdout.flush()  # here, so that a reader who has gone away is met here
+    except BrokenPipeError:
+        code = _reader_gone()
     except Exception as error:
         if debug:
             raise
@@ -93,10 +97,16 @@ def _tell(error: Exception) -> int:
         return _complain(error.format_message(), WRONG_USE)  # type: ignore[attr-defined]  # a method of all of them
     if isinstance(error, PullbackError):
         return _complain(str(error), WRONG_USE)
-    if isinstance(error, OSError) and error.filename is not None:
-        return _complain(f"{error.filename}: {error.strerror}", WRONG_USE)
+    if isinstance(error, OSError) and error.strerror:
+        return _complain(f"{error.filename or 'the system says'}: {error.strerror}", WRONG_USE)
     what = f"{type(error).__name__}: {error}"
     return _complain(f"an error that is Pullback's own: {what}. Add --debug to see where", FAILED)
+
+
+def _reader_gone() -> int:
+    """Whoever read the output has had enough, as `head` has: nothing is wrong, and nothing more can be said."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
+    return 0
 
 
 def _complain(text: str, code: int) -> int:
