@@ -1,12 +1,15 @@
 """A run that was interrupted and resumed is the run that never was, in all bytes."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from pullback.base.errors import DataError
+from pullback.train.events import Event, StepDone
+from pullback.train.problem import load_problem
 from pullback.train.run_folder import RunFolder
-from pullback.train.session import take_up
+from pullback.train.session import begin, carry_through, take_up
 from tests.train.short_runs import run_through, run_with_stops, short_config
 
 FILES = ("weights.safetensors", "last.safetensors", "checkpoint.safetensors", "metrics.jsonl", "test.json")
@@ -31,6 +34,53 @@ def test_resumed_run_equals_the_uninterrupted_one(changes: dict, tmp_path: Path)
     stopped, interruptions = run_with_stops(config, tmp_path, [1, 2, 1, 3, 4, 1])
     assert (straight.why, stopped.why, interruptions) == ("finished", "finished", 6)
     assert contents(stopped.folder.path) == contents(straight.folder.path)
+
+
+class Crash(Exception):
+    """The power goes."""
+
+
+@pytest.mark.parametrize("step", [5, 8, 11])
+def test_run_that_crashed_goes_on_from_its_last_epoch(step: int, tmp_path: Path) -> None:
+    straight = run_through(short_config(), tmp_path)
+    left = step
+
+    def crash(event: Event) -> None:
+        nonlocal left
+        left -= isinstance(event, StepDone)
+        if not left:
+            raise Crash
+
+    config = short_config()
+    run, folder = begin(config, load_problem(config.data, config.seed), tmp_path)
+    with pytest.raises(Crash):
+        carry_through(run, folder, crash)
+    resumed = take_up(folder)
+    assert (resumed.progress.epoch, resumed.progress.step) == ((step - 1) // 4, 0)
+    carry_through(resumed, folder, lambda event: None)
+    assert contents(folder.path) == contents(straight.folder.path)
+
+
+@pytest.mark.parametrize("write", range(4, 12))
+def test_crash_between_two_files_does_no_harm(write: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    straight = run_through(short_config(), tmp_path)
+    config = short_config()
+    run, folder = begin(config, load_problem(config.data, config.seed), tmp_path)
+    left, rename = write, os.replace
+
+    def crash(source: str, target: str) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            raise Crash
+        rename(source, target)
+
+    monkeypatch.setattr("os.replace", crash)
+    with pytest.raises(Crash):
+        carry_through(run, folder, lambda event: None)
+    monkeypatch.undo()
+    carry_through(take_up(folder), folder, lambda event: None)
+    assert contents(folder.path) == contents(straight.folder.path)
 
 
 def test_same_settings_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
