@@ -60,6 +60,11 @@ def with_ones(shape: Shape, axes: Sequence[int]) -> Shape:
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
 
+def reduced_shape(shape: Shape, axes: Sequence[int], keepdims: bool) -> Shape:
+    """The shape after a reduction over the axes."""
+    return with_ones(shape, axes) if keepdims else without_axes(shape, axes)
+
+
 def broadcast_shapes(*shapes: Shape) -> Shape:
     """The shape that all of them broadcast to; raises ShapeError naming the axis that does not fit.
 

@@ -413,7 +413,8 @@ def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neg
     return where(eq(result, -math.inf), -largest if neginf is None else neginf, result)
 
 
-def _truth(x: Any) -> Tensor:
+def truth(x: Any) -> Tensor:
+    """Whether nonzero, place by place; bools as they are."""
     found = x if isinstance(x, Tensor) else as_operand(x)
     return found if found.dtype is bool_ else ne(found, 0)
 
@@ -423,7 +424,7 @@ def logical_and(input: Tensor, other: Tensor) -> Tensor:
 
     Source: torch.logical_and.
     """
-    return bitwise_and(_truth(input), _truth(other))
+    return bitwise_and(truth(input), truth(other))
 
 
 def logical_or(input: Tensor, other: Tensor) -> Tensor:
@@ -431,7 +432,7 @@ def logical_or(input: Tensor, other: Tensor) -> Tensor:
 
     Source: torch.logical_or.
     """
-    return bitwise_or(_truth(input), _truth(other))
+    return bitwise_or(truth(input), truth(other))
 
 
 def logical_xor(input: Tensor, other: Tensor) -> Tensor:
@@ -439,7 +440,7 @@ def logical_xor(input: Tensor, other: Tensor) -> Tensor:
 
     Source: torch.logical_xor.
     """
-    return bitwise_xor(_truth(input), _truth(other))
+    return bitwise_xor(truth(input), truth(other))
 
 
 def logical_not(input: Tensor) -> Tensor:
@@ -447,7 +448,7 @@ def logical_not(input: Tensor) -> Tensor:
 
     Source: torch.logical_not.
     """
-    return bitwise_not(_truth(input))
+    return bitwise_not(truth(input))
 
 
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:

@@ -6,28 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import pullback.ops as ops
-from pullback.base.dtypes import DType, as_dtype, bool_, float32, int64
+from pullback.base.dtypes import DType, bool_, float32, int64
 from pullback.base.errors import DTypeError, IndexOutOfRange, ShapeError
-from pullback.base.shapes import normalize_axes, normalize_axis, size_of, with_ones, without_axes
+from pullback.base.shapes import normalize_axes, normalize_axis, reduced_shape, size_of, with_ones, without_axes
 from pullback.ir.node import Op, Value
-from pullback.tensor.pointwise import abs as absolute
-from pullback.tensor.pointwise import (
-    cast_to,
-    clone,
-    div,
-    eq,
-    exp,
-    isinf,
-    log,
-    maximum,
-    minimum,
-    mul,
-    ne,
-    power,
-    sub,
-    where,
-)
-from pullback.tensor.promotion import convert, floating
+from pullback.tensor import pointwise
+from pullback.tensor.pointwise import cast_to, clone, eq, exp, isinf, log, ne, power, truth, where
+from pullback.tensor.promotion import convert, floating, wanted_dtype
+from pullback.tensor.shaping import flatten, squeeze, unbind, unflatten
 from pullback.tensor.tensor import Tensor
 
 Dims = int | Sequence[int] | None
@@ -40,10 +26,10 @@ class ValuesIndices(NamedTuple):
     indices: Tensor
 
 
-def _wide(x: Value, dtype: DType | None = None) -> tuple[Value, DType]:
-    """The value in a dtype that sums well, and the dtype that the result should have."""
-    wanted = dtype or (x.dtype if x.dtype.is_floating_point else int64)
-    return convert(x, float32 if wanted.is_half else wanted), wanted
+def _wide(input: Tensor, dtype: Any) -> tuple[Value, DType]:
+    """The tensor in a dtype that sums well, and the dtype that the result should have."""
+    wanted = wanted_dtype(dtype, input.dtype if input.dtype.is_floating_point else int64)
+    return convert(input.value, float32 if wanted.is_half else wanted), wanted
 
 
 def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
@@ -55,7 +41,7 @@ def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = 
 
     Source: torch.sum.
     """
-    x, wanted = _wide(input.value, None if dtype is None else as_dtype(dtype))
+    x, wanted = _wide(input, dtype)
     axes = normalize_axes(dim, input.ndim)
     return Tensor(convert(ops.sum_(x, axes=axes, keepdims=keepdim), wanted))
 
@@ -87,7 +73,7 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any =
 
 @_in_float32
 def _mean(input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
-    return div(sum(input, dim, keepdim), _count(input, dim))
+    return sum(input, dim, keepdim) / _count(input, dim)
 
 
 def _count(input: Tensor, dim: Dims) -> int:
@@ -103,14 +89,9 @@ def var(
 
     Source: torch.var.
     """
-    away = sub(input, mean(input, dim, keepdim=True))
+    away = input - mean(input, dim, keepdim=True)
     less = correction if unbiased is None else int(unbiased)
-    return div(sum(mul(away, away), dim, keepdim), max_number(_count(input, dim) - less, 0))
-
-
-def max_number(a: int, b: int) -> int:
-    """The larger of two Python integers (`max` is the tensor function here)."""
-    return a if a > b else b
+    return sum(away * away, dim, keepdim) / builtins.max(_count(input, dim) - less, 0)
 
 
 def std(
@@ -129,25 +110,17 @@ def _root(square: Tensor, exponent: float = 0.5) -> Tensor:
     return where(zero, 0.0, power(where(zero, 1.0, square), exponent))
 
 
-def _tree_product(x: Value, axis: int) -> Value:
+def _tree_product(x: Tensor, axis: int) -> Tensor:
     """The product along one axis by halves, so that zeros have their right gradient."""
     while x.shape[axis] != 1:
         n = x.shape[axis]
-        none, low = (0,) * len(x.shape), [0] * len(x.shape)
         if n % 2 or n == 0:
-            low[axis] = 1
-            x = ops.pad(x, low=none, high=tuple(low), inner=none, value=1)
-            continue
-        pairs = ops.reshape(x, shape=(*x.shape[:axis], n // 2, 2, *x.shape[axis + 1 :]))
-        x = _pick(pairs, axis + 1, 0) * _pick(pairs, axis + 1, 1)
+            none, one = (0,) * x.ndim, tuple(int(a == axis) for a in range(x.ndim))
+            x = Tensor(ops.pad(x.value, low=none, high=one, inner=none, value=1))
+        else:
+            left, right = unbind(unflatten(x, axis, (n // 2, 2)), axis + 1)
+            x = left * right
     return x
-
-
-def _pick(x: Value, axis: int, place: int) -> Value:
-    start, stop = [0] * len(x.shape), list(x.shape)
-    start[axis], stop[axis] = place, place + 1
-    cut = ops.slice_(x, start=tuple(start), stop=tuple(stop), step=(1,) * len(x.shape))
-    return ops.reshape(cut, shape=without_axes(x.shape, (axis,)))
 
 
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
@@ -155,12 +128,12 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
 
     Source: torch.prod.
     """
-    x, wanted = _wide(input.value, None if dtype is None else as_dtype(dtype))
+    x, wanted = _wide(input, dtype)
     axes = normalize_axes(dim, input.ndim)
-    shape = with_ones(input.shape, axes) if keepdim else without_axes(input.shape, axes)
+    shape = reduced_shape(input.shape, axes, keepdim)
     if dim is None:
         x, axes = ops.reshape(x, shape=(input.value.type.size,)), (0,)
-    product = _tree_product(x, axes[0]) if axes else x
+    product = _tree_product(Tensor(x), axes[0]).value if axes else x
     return Tensor(convert(ops.reshape(product, shape=shape), wanted))
 
 
@@ -186,13 +159,11 @@ def _extreme(op: Op, input: Tensor, dim: Dims, keepdim: bool) -> Tensor:
 
 
 def _place(op: Op, input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
-    if dim is not None:
-        normalize_axis(dim, input.ndim)
+    axis = normalize_axis(dim or 0, input.ndim)
     if dim is None or not input.ndim:
-        flat = ops.reshape(input.value, shape=(input.value.type.size,))
-        place = op(flat, axis=0, keepdims=False)
+        place = op(flatten(input).value, axis=0, keepdims=False)
         return Tensor(ops.reshape(place, shape=(1,) * input.ndim) if keepdim else place)
-    return Tensor(op(input.value, axis=normalize_axis(dim, input.ndim), keepdims=keepdim))
+    return Tensor(op(input.value, axis=axis, keepdims=keepdim))
 
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
@@ -224,8 +195,7 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     Source: torch.gather.
     """
     axis = normalize_axis(dim, input.ndim)
-    flat = ops.reshape(input.value, shape=(input.value.type.size,))
-    return Tensor(ops.gather(flat, linear_index(input.value, axis, index), axis=0))
+    return Tensor(ops.gather(flatten(input).value, linear_index(input.value, axis, index), axis=0))
 
 
 def wrapped_index(index: Tensor, size: int, axis: int) -> Value:
@@ -266,15 +236,6 @@ def linear_index(x: Value, axis: int, index: Tensor) -> Value:
     return total
 
 
-def _along(input: Tensor, place: Tensor, dim: int, keepdim: bool) -> Tensor:
-    picked = gather(input, dim, place)
-    return (
-        picked
-        if keepdim
-        else Tensor(ops.reshape(picked.value, shape=without_axes(picked.shape, (normalize_axis(dim, input.ndim),))))
-    )
-
-
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The largest of all; along a dim the largest and its place; of two tensors the larger, place by place.
 
@@ -284,7 +245,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 
     Source: torch.max.
     """
-    return _max_or_min(input, dim, keepdim, amax, argmax, maximum)
+    return _max_or_min(input, dim, keepdim, amax, argmax, pointwise.maximum)
 
 
 def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -292,7 +253,7 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 
     Source: torch.min.
     """
-    return _max_or_min(input, dim, keepdim, amin, argmin, minimum)
+    return _max_or_min(input, dim, keepdim, amin, argmin, pointwise.minimum)
 
 
 def _max_or_min(input: Tensor, dim: Any, keepdim: bool, all_of: Any, place_of: Any, pair: Any) -> Any:
@@ -303,8 +264,10 @@ def _max_or_min(input: Tensor, dim: Any, keepdim: bool, all_of: Any, place_of: A
     if not input.ndim:
         return ValuesIndices(clone(input), place_of(input, dim))
     place = place_of(input, dim, keepdim=True)
-    values = _along(input, place, dim, keepdim)
-    return ValuesIndices(values, place if keepdim else place_of(input, dim))
+    picked = gather(input, dim, place)
+    if keepdim:
+        return ValuesIndices(picked, place)
+    return ValuesIndices(Tensor(squeeze(picked, dim).value), place_of(input, dim))
 
 
 def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
@@ -326,13 +289,8 @@ def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 def _judged(op: Op, input: Tensor, dim: Dims, keepdim: bool, of_none: bool) -> Tensor:
     axes = normalize_axes(dim, input.ndim)
     if _count(input, dim):
-        return _extreme(op, _truth(input), axes, keepdim)
-    shape = with_ones(input.shape, axes) if keepdim else without_axes(input.shape, axes)
-    return Tensor(ops.full(value=of_none, shape=shape, dtype=bool_))
-
-
-def _truth(input: Tensor) -> Tensor:
-    return input if input.dtype is bool_ else ne(input, 0)
+        return _extreme(op, truth(input), axes, keepdim)
+    return Tensor(ops.full(value=of_none, shape=reduced_shape(input.shape, axes, keepdim), dtype=bool_))
 
 
 def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
@@ -348,7 +306,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
 
     Source: torch.cumsum.
     """
-    x, wanted = _wide(input.value, None if dtype is None else as_dtype(dtype))
+    x, wanted = _wide(input, dtype)
     axis = normalize_axis(dim, input.ndim)
     return Tensor(convert(ops.cumsum(x, axis=axis), wanted)) if input.ndim else clone(Tensor(convert(x, wanted)))
 
@@ -382,7 +340,7 @@ def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     x = input if input.dtype.is_floating_point else Tensor(*floating(input))
     top = _top(x, dim)
     top = where(isinf(top), 0.0, top)
-    total = log(sum(exp(sub(x, top)), dim, keepdim=True)) + top
+    total = log(sum(exp(x - top), dim, keepdim=True)) + top
     axes = normalize_axes(dim, input.ndim)
     return total if keepdim else Tensor(ops.reshape(total.value, shape=without_axes(total.shape, axes)))
 
@@ -409,8 +367,8 @@ def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
 
 @_in_float32
 def _softmax(input: Tensor, dim: int) -> Tensor:
-    e = exp(sub(input, _top(input, dim)))
-    return div(e, sum(e, dim, keepdim=True))
+    e = exp(input - _top(input, dim))
+    return e / sum(e, dim, keepdim=True)
 
 
 def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
@@ -423,8 +381,8 @@ def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
 
 @_in_float32
 def _log_softmax(input: Tensor, dim: int) -> Tensor:
-    shifted = sub(input, _top(input, dim))
-    return sub(shifted, log(sum(exp(shifted), dim, keepdim=True)))
+    shifted = input - _top(input, dim)
+    return shifted - log(sum(exp(shifted), dim, keepdim=True))
 
 
 @_in_float32
@@ -433,7 +391,7 @@ def norm(input: Tensor, p: float | str = 2, dim: Dims = None, keepdim: bool = Fa
 
     Source: torch.norm.
     """
-    size = absolute(input)
+    size = pointwise.abs(input)
     if p == float("inf"):
         return amax(size, () if dim is None else dim, keepdim)
     if p == 1:
@@ -441,5 +399,5 @@ def norm(input: Tensor, p: float | str = 2, dim: Dims = None, keepdim: bool = Fa
     if p == 0:
         return cast_to(sum(ne(input, 0), dim, keepdim), input.dtype)
     exponent = 2.0 if p == "fro" else float(p)
-    total = sum(power(size, exponent) if exponent != 2 else mul(input, input), dim, keepdim)
+    total = sum(power(size, exponent) if exponent != 2 else input * input, dim, keepdim)
     return _root(total, 1.0 / exponent)
