@@ -8,9 +8,9 @@ from pullback.backends.compile import compile
 from pullback.base.dtypes import DType, bfloat16, float16, float32, float64, int8, int16, int32, int64, uint8, uint32
 from pullback.base.dtypes import bool_ as bool
 from pullback.base.settings import get_default_dtype, set_default_dtype
-from pullback.files.weights import load, save
 from pullback.emit.eject import eject
 from pullback.emit.source import source
+from pullback.files.weights import load, save
 from pullback.grad.backward import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from pullback.grad.checkpoint import checkpoint
 from pullback.grad.gradcheck import gradcheck, gradgradcheck
@@ -193,20 +193,20 @@ __all__ = [
     "bfloat16", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
     "bitwise_xor", "bmm", "bool", "broadcast_to", "cat", "ceil", "checkpoint", "chunk", "clamp", "clone", "compile",
     "concat", "concatenate", "cos", "cosh", "count_nonzero", "cuda", "cumsum", "data", "device", "diag", "diagonal",
-    "div", "divide", "dot", "double", "empty", "empty_like", "enable_grad", "eq", "equal", "erf", "exp", "expm1",
-    "eye", "flatten", "flip", "float", "float16", "float32", "float64", "floor", "floor_divide", "fmod", "frac",
-    "from_numpy", "full", "full_like", "gather", "ge", "get_default_dtype", "get_rng_state", "grad", "gradcheck",
-    "gradgradcheck", "gt", "half", "hessian", "hvp", "index_select", "inference_mode", "initial_seed", "int", "int16",
-    "int32", "int64", "int8", "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan", "jacobian", "jvp", "le",
-    "lerp", "linspace", "load", "log", "log10", "log1p", "log2", "log_softmax", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "logsumexp", "long", "lt", "manual_seed", "masked_fill", "masked_select", "matmul",
-    "max", "maximum", "mean", "min", "minimum", "mm", "movedim", "mul", "multinomial", "multiply", "mv", "nan_to_num",
-    "narrow", "ne", "neg", "nn", "no_grad", "nonzero", "norm", "normal", "numel", "ones", "ones_like", "optim",
-    "outer", "permute", "pow", "prod", "rand", "rand_like", "randint", "randn", "randn_like", "randperm",
-    "reciprocal", "relu", "remainder", "repeat_interleave", "reshape", "result_type", "roll", "round", "rsqrt",
-    "save", "scatter", "scatter_add", "seed", "select", "set_default_dtype", "set_grad_enabled", "set_rng_state",
-    "sigmoid", "sign", "sin", "sinh", "softmax", "sort", "split", "sqrt", "square", "squeeze", "stack", "std", "sub",
-    "sum", "t", "take_along_dim", "tan", "tanh", "tensor", "tile", "trace", "transpose", "tril", "triu",
-    "true_divide", "trunc", "uint32", "uint8", "unbind", "unflatten", "unsqueeze", "utils", "value_and_grad", "var",
-    "vjp", "where", "zeros", "zeros_like",
+    "div", "divide", "dot", "double", "eject", "empty", "empty_like", "enable_grad", "eq", "equal", "erf", "exp",
+    "expm1", "eye", "flatten", "flip", "float", "float16", "float32", "float64", "floor", "floor_divide", "fmod",
+    "frac", "from_numpy", "full", "full_like", "gather", "ge", "get_default_dtype", "get_rng_state", "grad",
+    "gradcheck", "gradgradcheck", "gt", "half", "hessian", "hvp", "index_select", "inference_mode", "initial_seed",
+    "int", "int16", "int32", "int64", "int8", "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan",
+    "jacobian", "jvp", "le", "lerp", "linspace", "load", "log", "log10", "log1p", "log2", "log_softmax",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "long", "lt", "manual_seed",
+    "masked_fill", "masked_select", "matmul", "max", "maximum", "mean", "min", "minimum", "mm", "movedim", "mul",
+    "multinomial", "multiply", "mv", "nan_to_num", "narrow", "ne", "neg", "nn", "no_grad", "nonzero", "norm",
+    "normal", "numel", "ones", "ones_like", "optim", "outer", "permute", "pow", "prod", "rand", "rand_like",
+    "randint", "randn", "randn_like", "randperm", "reciprocal", "relu", "remainder", "repeat_interleave", "reshape",
+    "result_type", "roll", "round", "rsqrt", "save", "scatter", "scatter_add", "seed", "select",
+    "set_default_dtype", "set_grad_enabled", "set_rng_state", "sigmoid", "sign", "sin", "sinh", "softmax", "sort",
+    "source", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "sum", "t", "take_along_dim", "tan",
+    "tanh", "tensor", "tile", "trace", "transpose", "tril", "triu", "true_divide", "trunc", "uint32", "uint8",
+    "unbind", "unflatten", "unsqueeze", "utils", "value_and_grad", "var", "vjp", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 
 import pullback as pb
 from pullback.base.errors import ArgumentError, TraceError
-from pullback.emit.source import latest_entry
+from pullback.emit.compiled import latest_call
 from pullback.emit.step import Step
 from tests.emit.isolated import run
 from tests.emit.networks import NETWORKS
@@ -21,7 +21,7 @@ def test_trains_on_as_a_script(name: str, tmp_path: Path) -> None:
     network.call(0)
     network.call(1)
     pb.eject(network.step, tmp_path / "ejected.py")
-    titles = [a.title for a in Step(network.step.function, latest_entry(network.step)).call.varying]
+    titles = [a.title for a in Step(network.step.function, latest_call(network.step)).call.varying]
     batches = [b[2:] for b in network.batches] + [np.full(STEPS, x) for x in network.rest]
     np.savez(tmp_path / "batches.npz", **dict(zip(titles, batches, strict=True)))
     losses = [network.call(i).item() for i in range(2, STEPS + 2)]
@@ -31,7 +31,7 @@ def test_trains_on_as_a_script(name: str, tmp_path: Path) -> None:
     )
     assert [np.float32(row.split()[1]).item() for row in printed.splitlines()] == losses
     with np.load(tmp_path / "ejected.npz") as found:
-        for key, array in Step(network.step.function, latest_entry(network.step)).state_arrays().items():
+        for key, array in Step(network.step.function, latest_call(network.step)).state_arrays().items():
             assert found[key].tobytes() == array.tobytes(), key
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import pullback as pb
 from pullback.base.trees import flatten
-from pullback.emit.source import latest_entry
+from pullback.emit.compiled import latest_call
 from pullback.emit.step import Step
 from tests.emit.isolated import run_steps
 from tests.emit.more_networks import MORE_NETWORKS
@@ -20,7 +20,7 @@ def assert_repeats(network: Network, folder: Path, steps: int = STEPS, first: in
     """After `first` calls the emitted step goes on as the compiled one does; its text."""
     for i in range(first):
         network.call(i)
-    entry = latest_entry(network.step)
+    entry = latest_call(network.step)
     before = {k: np.array(v) for k, v in Step(network.step.function, entry).state_arrays().items()}
     text = pb.source(network.step)
     wanted = [network.call(i) for i in range(first, first + steps)]

@@ -4,6 +4,7 @@ import ast
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pullback.emit.constants import Constants
 from pullback.emit.expressions import Expressions, Form, stored
@@ -24,8 +25,7 @@ RULES = 3  # of differentiation in one line
 FEW = 16  # elements
 
 
-@dataclass(slots=True)
-class Statement:
+class Statement(NamedTuple):
     """One line of code, the shape of what it computes, and the formulas that it follows."""
 
     code: str
@@ -41,8 +41,7 @@ class Block:
     statements: list[Statement] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(NamedTuple):
     """Where a value is kept, such as `state["w"]`; and whether it is put in rows, or copied, for that."""
 
     target: str
@@ -50,8 +49,7 @@ class Store:
     copied: bool = False
 
 
-@dataclass
-class Context:
+class Context(NamedTuple):
     """What the bodies of one emitted module share.
 
     title_of: the title of a value.

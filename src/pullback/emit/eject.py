@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from pullback.backends.compile import Compiled, Entry
 from pullback.base.atomic import atomic_write
 from pullback.base.dtypes import Array, bfloat16
 from pullback.base.errors import ArgumentError, TraceError
 from pullback.base.trees import flatten
+from pullback.emit.compiled import CompiledFunction, latest_call, would_run_again
 from pullback.emit.interface import tree_text
 from pullback.emit.literals import literal_text
-from pullback.emit.source import latest_entry
 from pullback.emit.step import Step
 
 _IMPORTS = ["import os", "import sys", "from pathlib import Path"]
@@ -75,34 +74,25 @@ def eject(step: Any, path: str | os.PathLike[str]) -> None:
     ...     sorted(p.name for p in Path(folder).iterdir())
     ['step.npz', 'step.py']
     """
-    if not isinstance(step, Compiled):
+    if not isinstance(step, CompiledFunction):
         raise ArgumentError(f"eject() takes a function compiled with pb.compile; got {type(step).__name__}")
     target = Path(path)
     if target.suffix != ".py":
         raise ArgumentError(f"eject() writes a Python file; {str(target)!r} does not end in .py")
-    entry = latest_entry(step)
-    if not _would_run_again(entry):
+    call = latest_call(step)
+    if not would_run_again(call):
         raise TraceError(
             f"the next call of {step.function.__name__} would run another program than the last one did, because what "
             "it depends on has changed since (train or eval mode, gradients that are now there). Call it once more, "
             "then eject it"
         )
-    writer = Step(step.function, entry)
+    writer = Step(step.function, call)
     state = writer.state_arrays()
     text = writer.text(_guide(writer, target), _IMPORTS, [_storage(state), _main(writer, target.name)])
     with atomic_write(target.with_suffix(".npz")) as file:
         np.savez(file, **{key: _storable(array) for key, array in state.items()})  # type: ignore[arg-type]  # arrays
     with atomic_write(target, "w") as file:
         file.write(text)
-
-
-def _would_run_again(entry: Entry) -> bool:
-    """Whether what the program depends on, besides its arguments, is as it was."""
-    inputs = entry.traced.program.inputs[len(entry.traced.arguments) :]
-    kept = zip(entry.traced.state, inputs, strict=False)
-    return all(x._value.type == value.type for x, value in kept) and all(
-        guard.read() == guard.expected for guard in entry.traced.guards
-    )
 
 
 def _storable(array: Array) -> Array:

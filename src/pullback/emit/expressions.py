@@ -2,8 +2,8 @@
 
 import ast
 import math
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,8 +17,7 @@ from pullback.emit.rewrites import converted, rewrite, tidied
 from pullback.ir.node import Node, Value
 
 
-@dataclass(slots=True)
-class Form:
+class Form(NamedTuple):
     """How a value is written where it is used: by its name, or as the expression itself.
 
     is_temporary: the expression computes something rather than naming it.
@@ -71,7 +70,7 @@ class Expressions:
         found = self.forms[self.source(value)]
         if self.source(value).shape == value.shape:
             return found
-        return replace(found, expression=repeated(found.expression, value.shape))
+        return found._replace(expression=repeated(found.expression, value.shape))
 
     def operands(self, node: Node) -> list[Form]:
         """How the inputs are written in this node: numbers and repeated values in their short form where possible."""

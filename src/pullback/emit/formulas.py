@@ -27,7 +27,6 @@ def formula_of(node: Node, original: Callable[[Value], Value]) -> list[str]:
     return [f"{of.op.name} {of.op.formula}: {rule}"]
 
 
-LEGEND = (
-    "Beside a gradient stands the rule that it follows. In `mul z = x · y: gx = g · y`, x and y are what was multiplied, "
-    "whatever\nthey are called here, z is the product, g is the gradient at z, and gx the gradient at x."
-)
+LEGEND = """\
+Beside a gradient stands the rule that it follows. In `mul z = x · y: gx = g · y`, x and y are what was multiplied,
+whatever they are called here, z is the product, g is the gradient at z, and gx the gradient at x."""

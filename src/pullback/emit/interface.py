@@ -2,8 +2,8 @@
 
 import inspect
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any
+from dataclasses import fields, is_dataclass
+from typing import Any, NamedTuple
 
 from pullback.base.trees import Structure, unflatten
 from pullback.emit.literals import quoted
@@ -12,8 +12,7 @@ from pullback.tensor.tensor import Tensor
 from pullback.tensor.tracing import Traced
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """A tensor among the arguments: the parameter it came in, how to get at it there, and a name for it."""
 
     parameter: str
@@ -22,8 +21,7 @@ class Argument:
     tensor: Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """The arguments of a traced call: those that vary, and those that the program was made for.
 
     `trees` has the argument that was given for each parameter that takes something that varies.
@@ -56,7 +54,7 @@ def call_of(function: Callable[..., Any], structure: Structure, leaves: Sequence
         for argument in found:
             if id(argument.tensor) not in {id(known.tensor) for known in varying}:  # one tensor may come twice
                 title = _unused(argument.title, [known.title for known in varying])
-                varying.append(replace(argument, title=title))
+                varying.append(argument._replace(title=title))
         (trees if found else fixed)[name] = value
     return Call(varying, fixed, trees)
 

@@ -7,8 +7,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,8 +18,7 @@ from pullback.ir.types import Type
 _TYPE_ATTRIBUTES = ("dtype", "shape", "ndim", "size")
 
 
-@dataclass(frozen=True, slots=True)
-class Helper:
+class Helper(NamedTuple):
     """A function that emitted code needs: the meaning of an op that is more than one expression."""
 
     name: str

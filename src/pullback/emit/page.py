@@ -2,7 +2,6 @@
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from pullback.emit.body import Block, Statement
 from pullback.emit.placement import UPDATE, Heading
@@ -28,7 +27,7 @@ def page(blocks: Sequence[Block]) -> Iterator[str]:
         heading = block.heading
         if heading is None:
             yield ""
-        elif replace(heading, part="") != replace(before, part=""):
+        elif heading._replace(part="") != before._replace(part=""):
             opens = several and heading.section != before.section
             yield from ("", rule(heading.section)) if opens else ()
             yield from ("", *_heading(heading))

@@ -1,8 +1,7 @@
 """Where each node stands in emitted code: the section, and the user's line or the parameter that heads its block."""
 
 from collections.abc import Container
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pullback.emit.titles import module_path
 from pullback.emit.userlines import Line, line_of
@@ -13,8 +12,7 @@ from pullback.ir.program import Program
 FORWARD, BACKWARD, UPDATE = "forward", "backward", "update"
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(NamedTuple):
     """What stands above a block: its section, the user's line, and the parameter in an update.
 
     differentiated: the block is the gradient of the line rather than the line itself.

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pullback.backends.compile import Compiled, Entry
-from pullback.base.errors import ArgumentError, TraceError
+from pullback.base.errors import ArgumentError
+from pullback.emit.compiled import CompiledFunction, latest_call
 from pullback.emit.module import QUIET, Function, Module
 from pullback.emit.names import Names
 from pullback.emit.step import Step
@@ -42,19 +42,11 @@ def source(step: Any) -> str:
     """
     if isinstance(step, Program):
         return program_source(step)
-    if not isinstance(step, Compiled):
+    if not isinstance(step, CompiledFunction):
         raise ArgumentError(
             f"source() takes a function compiled with pb.compile, or a Program; got {type(step).__name__}"
         )
-    return Step(step.function, latest_entry(step)).text()
-
-
-def latest_entry(step: Compiled) -> Entry:
-    """The traced form that ran last."""
-    if step.latest is None:
-        name = getattr(step.function, "__name__", "the function")
-        raise TraceError(f"{name} has not been called yet, so that it has no program; call it once with a batch first")
-    return step.latest
+    return Step(step.function, latest_call(step)).text()
 
 
 def program_source(program: Program) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from pullback.backends.compile import Entry
 from pullback.base.dtypes import Array
 from pullback.emit.body import Statement, Store
 from pullback.emit.carried import after_passes
+from pullback.emit.compiled import TracedCall
 from pullback.emit.formulas import LEGEND
 from pullback.emit.interface import Argument, call_of, state_keys, tree_text
 from pullback.emit.layout import VIEWS
@@ -31,11 +31,11 @@ class Step:
     numbers: name and present value of each number that is read anew at each call.
     """
 
-    def __init__(self, function: Callable[..., Any], entry: Entry) -> None:
+    def __init__(self, function: Callable[..., Any], call: TracedCall) -> None:
         self.function = function
-        self.traced = entry.traced
-        self.program, self._originals = after_passes(entry.traced.program)
-        self.call = call_of(function, entry.structure, entry.leaves, entry.traced)
+        self.traced = call.traced
+        self.program, self._originals = after_passes(call.traced.program)
+        self.call = call_of(function, call.structure, call.leaves, call.traced)
         self.keys = state_keys(function, self.call, self.traced)
         self.module = Module()
         self.module.reserve(self.program)

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from pullback.backends.compile import Compiled
 from pullback.base.errors import ArgumentError
-from pullback.emit.source import latest_entry
+from pullback.emit.compiled import CompiledFunction, latest_call
 from pullback.ir.node import Node, Value
 from pullback.ir.program import Program
 
@@ -31,8 +30,8 @@ def table(step: Any) -> str:
     %2     mul   %1 %0   float32[3]      3     36
     sum                                  3     48
     """
-    if isinstance(step, Compiled):
-        step = latest_entry(step).program
+    if isinstance(step, CompiledFunction):
+        step = latest_call(step).program
     if not isinstance(step, Program):
         raise ArgumentError(f"table() takes a compiled function or a Program; got {type(step).__name__}")
     rows = [_HEAD, *_rows(step)]

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pullback.emit.userlines import Place, description_of, target_of
 from pullback.ir.node import Node, Value
@@ -19,8 +19,7 @@ _NOUNS = {
 _MOVES = ("broadcast", "reshape", "permute", "cast", "pad")
 
 
-@dataclass(frozen=True, slots=True)
-class Title:
+class Title(NamedTuple):
     """A name for a value, and how good it is: 2 from the user, 1 from inside Pullback, 0 from the op alone."""
 
     text: str

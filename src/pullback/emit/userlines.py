@@ -4,9 +4,9 @@ import ast
 import functools
 import linecache
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
+from typing import NamedTuple
 
 Span = tuple[int, int, int, int]  # first line, last line, first column, last column; columns in UTF-8 bytes
 Place = tuple[CodeType, int]
@@ -19,8 +19,7 @@ _OPERATORS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One statement of the user's: its text (of a compound one the head alone), and where it stands."""
 
     text: tuple[str, ...]
@@ -45,8 +44,7 @@ def span_of(place: Place) -> Span:
     return spans[instruction // 2] if 0 <= instruction // 2 < len(spans) else NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """A parsed source file: its lines, every statement, and every expression by its span."""
 
     lines: list[str]
