@@ -141,6 +141,19 @@ def test_divergence_keeps_what_was_saved(clip_norm: float, tmp_path: Path) -> No
     assert all(np.isfinite(x.numpy()).all() for x in saved["model"].values())
 
 
+def test_divergence_in_the_last_step_of_an_epoch_is_seen(tmp_path: Path) -> None:
+    changes = {
+        "training": {"batch_size": 200},
+        "optimizer": {"name": "sgd", "lr": 1e38},
+        "schedule": {"name": "constant"},
+    }
+    config = short_config(changes=changes)
+    run, folder = begin(config, load_problem(config.data, config.seed), tmp_path)
+    with pytest.raises(Diverged, match=r"the validation loss became (nan|inf) in epoch 1"):
+        carry_through(run, folder, lambda event: None)
+    assert not (folder.path / "checkpoint.safetensors").exists()
+
+
 def test_equally_accurate_epochs_are_told_apart_by_loss() -> None:
     run = Run(short_config(), load_problem(short_config().data, 0))
     better = []

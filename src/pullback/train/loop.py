@@ -33,8 +33,7 @@ def train(run: Run, save: Callable[[Run], None], tell: Listener) -> str:
             run.model.train()
             for rows, targets in run.loader:
                 loss = step(rows, targets).item()
-                if not math.isfinite(loss):
-                    raise Diverged(_divergence(run, loss))
+                _check_finite(run, loss, "loss")
                 run.schedule.step()
                 progress.count(loss, len(targets))
                 tell(StepDone(progress.epoch, progress.step, loss, len(targets)))
@@ -42,10 +41,11 @@ def train(run: Run, save: Callable[[Run], None], tell: Listener) -> str:
                     save(run)
                     return _end("interrupted", tell)
             record = {"learning_rate": run.optimizer.param_groups[0]["lr"], **validate(run)}
+            _check_finite(run, record["validation_loss"], "validation loss")
             is_best = progress.close_epoch(record, run.model.state_dict())
             save(run)
             tell(EpochDone(progress.history[-1], is_best))
-            if interruption.wished:
+            if interruption.wished and progress.epoch < settings.epochs:
                 return _end("interrupted", tell)
     return _end("stopped early" if progress.epoch < settings.epochs else "finished", tell)
 
@@ -77,12 +77,14 @@ def _end(why: str, tell: Listener) -> str:
     return why
 
 
-def _divergence(run: Run, loss: float) -> str:
-    """What happened, and what to do."""
+def _check_finite(run: Run, loss: float, what: str) -> None:
+    """Raise Diverged when the loss is no number any more, with what happened and what to do."""
+    if math.isfinite(loss):
+        return
     progress, clip = run.progress, run.config.training.clip_norm
     kept = f"the weights after epoch {progress.epoch} are saved" if progress.epoch else "nothing was learnt yet"
     remedy = "a smaller learning rate" + ("" if clip else ", or a limit for the gradient (clip_norm = 1)")
-    return (
-        f"the loss became {loss} in epoch {progress.epoch + 1}, step {progress.step + 1}, at the learning rate "
+    raise Diverged(
+        f"the {what} became {loss} in epoch {progress.epoch + 1}, step {progress.step + 1}, at the learning rate "
         f"{run.optimizer.param_groups[0]['lr']:.3g}; {kept}. Try {remedy}"
     )

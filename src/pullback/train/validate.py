@@ -1,5 +1,6 @@
 """What a network gives for rows, without learning from them, and how good that is."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -36,9 +37,14 @@ def outputs_of(model: Module, dataset: Any, forward: Callable[[Tensor], Tensor] 
 
 
 def validate(run: Run) -> dict[str, float]:
-    """Loss and watched metrics on the validation rows, under the names that metrics.jsonl has."""
+    """Loss and watched metrics on the validation rows, under the names that metrics.jsonl has.
+
+    A loss that is NaN or infinite comes alone: there is nothing to measure then.
+    """
     outputs, targets = outputs_of(run.model, run.problem.validation, run.forward)
     with no_grad():
         loss = run.loss(from_numpy(outputs), from_numpy(targets)).item()
+    if not math.isfinite(loss):
+        return {"validation_loss": loss}
     named = {name: METRICS[name].compute(outputs, targets) for name in WATCHED[run.problem.task]}
     return {"validation_loss": loss, **{f"validation_{name}": value for name, value in named.items()}}
