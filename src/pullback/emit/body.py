@@ -19,8 +19,6 @@ from pullback.ir.program import Program
 
 WIDTH = 72  # of an expression; a longer one is cut in two lines
 ELIDED = 256 * 1024  # bytes from which NumPy reuses the memory, and so the layout, of an unnamed operand
-
-
 RULES = 3  # of differentiation in one line
 FEW = 16  # elements
 
@@ -55,6 +53,7 @@ class Context(NamedTuple):
     title_of: the title of a value.
     original: the value, as it was when the function was traced, that a value of the program stands for.
     named: is told the name that a value got. function: writes a program inside the program as a function; its name.
+    parameters: what the user calls the parameters that an optimiser knows by another name.
     """
 
     title_of: Callable[[Value], Title]
@@ -62,6 +61,7 @@ class Context(NamedTuple):
     named: Callable[[Value, str], None]
     function: Callable[[Node], str]
     constants: Constants
+    parameters: dict[str, str]
 
 
 @dataclass
@@ -85,7 +85,7 @@ class Body:
         self.expressions = Expressions(self.in_order)
         for value, name in self.inputs.items():
             self.expressions.forms[value] = Form(expression(name))
-        self.headings = headings(self.program, self.stores)
+        self.headings = headings(self.program, self.stores, self.context.parameters)
         self.renamed = _telling_aliases(self.program, self.context.title_of)
         self.transparent = {node for node in self.program.nodes if self._is_transparent(node)}
         self.uses, self.user = _uses(self.program, self.transparent)

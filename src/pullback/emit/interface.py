@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from pullback.base.trees import Structure, unflatten
 from pullback.emit.literals import quoted
-from pullback.emit.ownership import tensor_names
 from pullback.tensor.tensor import Tensor
 from pullback.tensor.tracing import Traced
 
@@ -53,7 +52,7 @@ def call_of(function: Callable[..., Any], structure: Structure, leaves: Sequence
         ]
         for argument in found:
             if id(argument.tensor) not in {id(known.tensor) for known in varying}:  # one tensor may come twice
-                title = _unused(argument.title, [known.title for known in varying])
+                title = unused(argument.title, [known.title for known in varying])
                 varying.append(argument._replace(title=title))
         (trees if found else fixed)[name] = value
     return Call(varying, fixed, trees)
@@ -90,31 +89,8 @@ def _key(key: Any) -> str:
     return quoted(key) if isinstance(key, str) else repr(key)
 
 
-def state_keys(function: Callable[..., Any], call: Call, traced: Traced) -> dict[int, str]:
-    """The key of each tensor that the function reads or writes besides its arguments, by the tensor's id.
-
-    Tensors that nothing leads to and that are never written were made inside the function: they have no key.
-    """
-    given = {id(x) for x in traced.arguments}
-    written = [w.tensor for w in traced.writes] + [g.tensor for g in traced.grad_writes]
-    tensors = list({id(x): x for x in (*traced.state, *written) if id(x) not in given}.values())
-    roots = [(argument.title, argument.tensor) for argument in call.varying] + list(call.fixed.items())
-    found = dict(zip(map(id, tensors), tensor_names(function, roots, tensors), strict=True))
-    lifted = dict(zip(map(id, traced.state), (v.name for v in _state_inputs(traced)), strict=True))
-    changed = {id(x) for x in written}
-    keys: dict[int, str] = {}
-    for x in tensors:
-        if found[id(x)] or id(x) in changed:
-            keys[id(x)] = _unused(found[id(x)] or lifted.get(id(x)) or "tensor", keys.values())
-    return keys
-
-
-def _state_inputs(traced: Traced) -> Sequence[Any]:
-    first = len(traced.arguments)
-    return traced.program.inputs[first : first + len(traced.state)]
-
-
-def _unused(name: str, taken: Collection[str]) -> str:
+def unused(name: str, taken: Collection[str]) -> str:
+    """The name, with a number behind it when it is taken."""
     number = 1
     found = name
     while found in taken or found == "file":  # which numpy.savez takes for itself

@@ -24,7 +24,7 @@ class Function:
     inputs: the name of each input. in_order: the inputs that lie row by row in memory (see `layout`).
     opening: the lines before the nodes. closing: the last line, given how a value is written.
     stores, late: the assignments of values that outlive the call, made as soon as they are known, or at the end.
-    title_of, original, named: see `body.Context`.
+    title_of, original, named, parameters: see `body.Context`.
     """
 
     head: str
@@ -41,6 +41,7 @@ class Function:
     stores: dict[Value, list[Store]] = field(default_factory=dict)
     late: dict[Value, list[Store]] = field(default_factory=dict)
     late_heading: str = ""
+    parameters: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -66,7 +67,9 @@ class Module:
 
     def add(self, function: Function) -> None:
         """Write a function, and in front of it those that it calls."""
-        context = Context(function.title_of, function.original, function.named, self._function_of, self.constants)
+        context = Context(
+            function.title_of, function.original, function.named, self._function_of, self.constants, function.parameters
+        )
         stores = {value: list(kept) for value, kept in function.stores.items()}
         body = Body(function.program, function.names, context, function.inputs, function.in_order, stores)
         blocks = body.write()

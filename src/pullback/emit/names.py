@@ -4,7 +4,7 @@ import keyword
 import re
 
 # What emitted code uses by these names itself.
-_USED = "np bfloat16 slice map tuple zip max min int len range sum load save main constant HERE".split()
+_USED = "np bfloat16 slice map tuple zip max min int len range load save unpack STATE HALVES".split()
 _TAKEN = frozenset((*_USED, *keyword.kwlist, *keyword.softkwlist))
 
 

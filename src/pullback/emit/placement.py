@@ -1,6 +1,6 @@
 """Where each node stands in emitted code: the section, and the user's line or the parameter that heads its block."""
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
 
 from pullback.emit.titles import module_path
@@ -26,10 +26,14 @@ class Heading(NamedTuple):
     part: str = ""
 
 
-def headings(program: Program, kept: Container[Value] = ()) -> dict[Node, Heading]:
-    """The heading of each node. `kept` are the values that are written to state."""
+def headings(program: Program, kept: Container[Value], parameters: Mapping[str, str]) -> dict[Node, Heading]:
+    """The heading of each node.
+
+    `kept` are the values that are written to state; `parameters` gives the names of parameters that an optimiser
+    knows by another.
+    """
     sections = _sections(program, kept)
-    return {node: _heading(sections[node], node.origin) for node in program.nodes}
+    return {node: _heading(sections[node], node.origin, parameters) for node in program.nodes}
 
 
 def _sections(program: Program, kept: Container[Value]) -> dict[Node, str]:
@@ -87,10 +91,10 @@ def _fixed(program: Program) -> set[Node]:
     return found
 
 
-def _heading(section: str, origin: Origin) -> Heading:
+def _heading(section: str, origin: Origin, parameters: Mapping[str, str]) -> Heading:
     """For a gradient the line is the one that it is the gradient of."""
     differentiated = origin.of is not None
-    detail = origin.detail
+    detail = parameters.get(origin.detail, origin.detail)
     while origin.of is not None:
         origin = origin.of.origin
     line = line_of((origin.code, origin.instruction)) if origin.code is not None else None

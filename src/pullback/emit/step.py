@@ -12,11 +12,12 @@ from pullback.emit.body import Statement, Store
 from pullback.emit.carried import after_passes
 from pullback.emit.compiled import TracedCall
 from pullback.emit.formulas import LEGEND
-from pullback.emit.interface import Argument, call_of, state_keys, tree_text
+from pullback.emit.interface import Argument, call_of, tree_text
 from pullback.emit.layout import VIEWS
 from pullback.emit.literals import dtype, literal_text, quoted
 from pullback.emit.module import QUIET, Function, Module
 from pullback.emit.names import Names, local_name
+from pullback.emit.state import state_keys, updated_parameters
 from pullback.emit.titles import Title, Titles
 from pullback.ir.node import Value
 from pullback.ir.types import Type
@@ -39,7 +40,7 @@ class Step:
         self.keys = state_keys(function, self.call, self.traced)
         self.module = Module()
         self.module.reserve(self.program)
-        self.name = self.module.names.fresh(getattr(function, "__name__", "step"))
+        self.name = self.module.names.fresh(_function_name(function))
         self.names = Names(self.module.names)
         results = [self.traced.program.outputs[p.output] for p in self.traced.results if isinstance(p, Place)]
         self.titles = Titles(self.traced.program, results)
@@ -198,6 +199,7 @@ class Step:
                 opening=self.opening,
                 stores=stores,
                 late=self._late_stores(),
+                parameters=updated_parameters(self.traced, self.keys),
                 late_heading="what stands in .grad at the end",
             )
         )
@@ -255,6 +257,11 @@ def laid_out(text: str, array: Array) -> str:
     return f"np.ascontiguousarray({text}.transpose({', '.join(map(str, order))})).transpose({back})"
 
 
+def _function_name(function: Callable[..., Any]) -> str:
+    name: str = getattr(function, "__name__", "step")
+    return "function" if name == "<lambda>" else name
+
+
 def _shortly(value: Any) -> str:
     text = repr(value)
-    return text if len(text) < 60 and "\n" not in text else f"<{type(value).__name__}>"
+    return text if len(text) < 60 and "\n" not in text and " at 0x" not in text else f"<{type(value).__name__}>"
