@@ -8,8 +8,8 @@ RECIPES: dict[str, Config] = {
     "digits": Config(
         name="digits",
         model=ModelConfig(hidden=(512, 256), dropout=0.3, input_dropout=0.1),
-        training=TrainingConfig(epochs=25, batch_size=64),
-        optimizer=OptimizerConfig("adamw", lr=2e-3, options={"weight_decay": 0.01}),
+        training=TrainingConfig(epochs=25, batch_size=128, label_smoothing=0.1),
+        optimizer=OptimizerConfig("adamw", lr=6e-3, options={"weight_decay": 0.1}),
         schedule=ScheduleConfig("one-cycle"),
     ),
     "digits-plain": Config(
