@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import pullback as pb
-from pullback.base.errors import ArgumentError, IndexOutOfRange, PullbackError, StateError
+from pullback.base.errors import ArgumentError, IndexOutOfRange, PullbackError, StateError, TraceError
 from pullback.data import (
     BatchSampler,
     DataLoader,
@@ -282,9 +282,29 @@ def test_the_position_of_another_loader_is_refused(change, words):
     assert loader.state_dict() == before
 
 
+def test_arguments_for_workers_change_nothing():
+    workers = {"num_workers": 2, "persistent_workers": True, "prefetch_factor": 4, "timeout": 5, "pin_memory": True}
+    loader = DataLoader(_points(5), 2, shuffle=True, seed=0, worker_init_fn=print, **workers)
+    alone = DataLoader(_points(5), 2, shuffle=True, seed=0)
+    assert [x.tolist() for x, *_ in loader] == [x.tolist() for x, *_ in alone]
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_compiled_function_does_not_record_a_batch_as_a_constant(shuffle):
+    loader = DataLoader(_points(4), 2, shuffle=shuffle)
+
+    @pb.compile
+    def total():
+        return sum(x.sum() for x, *_ in loader)
+
+    with pytest.raises(TraceError, match="loop over the loader outside"):
+        total()
+    assert len(list(loader)) == 2
+
+
 ordered = SequentialSampler(range(3))
 BAD_CALLS = [
-    (lambda: DataLoader("abc", num_workers=2), ArgumentError, "num_workers must be 0.*got 2"),
+    (lambda: DataLoader("abc", num_workers=-1), ArgumentError, "num_workers is 0 or a positive.*got -1"),
     (lambda: DataLoader("abc", 0), ArgumentError, "batch_size.*got 0"),
     (lambda: DataLoader("abc", 1.5), ArgumentError, "batch_size.*got 1.5"),
     (lambda: DataLoader("abc", shuffle=True, sampler=ordered), ArgumentError, "shuffle and sampler"),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pullback.base.dtypes import Array
-from pullback.base.errors import ArgumentError, IndexOutOfRange, StateError
+from pullback.base.errors import ArgumentError, IndexOutOfRange, StateError, TraceError
 from pullback.data.collate import default_collate, default_convert
 from pullback.data.convert import fresh_tensor
 from pullback.data.datasets import IterableDataset, whole_arrays
@@ -20,6 +20,7 @@ from pullback.data.samplers import (
     check_batch_size,
     count_batches,
 )
+from pullback.ir.mode import mode
 
 Collate = Callable[[Any], Any]
 
@@ -31,8 +32,9 @@ class DataLoader:
     decides (or the seed of `generator`, or that of `pb.manual_seed` when the first epoch begins). `sampler`
     chooses the order itself, `batch_sampler` the batches. With `drop_last` a last batch that is not full is
     left out. `batch_size=None` gives the items one by one (see `default_convert`). `collate_fn` makes a batch
-    of a list of items (see `default_collate`). Batches are made where they are asked for: `num_workers` can
-    only be 0, and `pin_memory` changes nothing, for there is no second memory.
+    of a list of items (see `default_collate`). Batches are made in this process, where they are asked for:
+    `num_workers`, `pin_memory`, `timeout`, `worker_init_fn`, `multiprocessing_context`, `prefetch_factor` and
+    `persistent_workers` are taken, so that scripts run as they are, and change nothing.
 
     A TensorDataset, or a subset of one, is never taken apart into items: a batch is one gather from each
     array.
@@ -43,7 +45,8 @@ class DataLoader:
     of your own this holds when it has `state_dict` and `load_state_dict`, or gives the same order every
     time.)
 
-    Raises ArgumentError for arguments that exclude each other.
+    Raises ArgumentError for arguments that exclude each other; TraceError when a compiled function asks for a
+    batch, for it would be recorded once and given again at every call: hand batches to the function.
 
     >>> import pullback as pb
     >>> from pullback.data import TensorDataset
@@ -70,9 +73,14 @@ class DataLoader:
         *,
         generator: Any = None,
         seed: int | None = None,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], None] | None = None,
+        multiprocessing_context: Any = None,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
     ) -> None:
-        if num_workers != 0:
-            raise ArgumentError(f"num_workers must be 0: batches are made where they are used; got {num_workers}")
+        if not isinstance(num_workers, int) or num_workers < 0:
+            raise ArgumentError(f"num_workers is 0 or a positive integer; got {num_workers!r}")
         _check_combination(dataset, batch_size, bool(shuffle), sampler, batch_sampler, drop_last)
         self.dataset, self.drop_last, self.collate_fn = dataset, drop_last, collate_fn
         self.num_workers, self.pin_memory = num_workers, pin_memory
@@ -97,6 +105,7 @@ class DataLoader:
         return count_batches(len(self.dataset), self.batch_size, self.drop_last)
 
     def __iter__(self) -> Iterator[Any]:
+        _refuse_while_recording()
         skip, self._skip = self._skip, 0
         began = self._sampler_state()  # before the sampler begins its pass, which moves its state on
         self._epoch = _Epoch(self._batches(skip), skip, began)
@@ -176,6 +185,7 @@ class _Epoch(Iterator[Any]):
         self.finished = False
 
     def __next__(self) -> Any:
+        _refuse_while_recording()
         try:
             batch = next(self._batches)
         except StopIteration:
@@ -183,6 +193,14 @@ class _Epoch(Iterator[Any]):
             raise
         self.position += 1
         return batch
+
+
+def _refuse_while_recording() -> None:
+    if mode.recorder is not None:
+        raise TraceError(
+            "a compiled function asks a DataLoader for a batch, which would be recorded once and given again at every "
+            "call; loop over the loader outside, and pass each batch to the function as an argument"
+        )
 
 
 def _gather(arrays: tuple[Array, ...], rows: Array | None, batch: Any) -> list[Any]:
