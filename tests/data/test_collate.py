@@ -33,6 +33,10 @@ def test_numbers_and_arrays_are_stacked(items, batch, dtype):
     assert made.dtype is dtype
 
 
+def test_text_from_numpy_is_listed_as_python_text_is():
+    assert default_collate(list(np.array(["a", "b"]))) == ["a", "b"]
+
+
 def test_structures_are_put_together_entry_by_entry():
     first = {"x": (1.0, "a"), "y": [2, b"c"], "p": Pair(0.5, "e")}
     items = [first, {"x": (3.0, "b"), "y": [4, b"d"], "p": Pair(1, "f")}]

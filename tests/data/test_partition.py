@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pullback as pb
-from pullback.base.errors import ArgumentError, DTypeError, IndexOutOfRange, PullbackError, ShapeError
+from pullback.base.errors import ArgumentError, DataError, DTypeError, IndexOutOfRange, PullbackError, ShapeError
 from pullback.data import Subset, TensorDataset, random_partition, random_split, stratified_partition, stratified_split
 from pullback.data.partition import part_sizes, share_out
 from pullback.data.randomness import permutation, raw_words, uniforms
@@ -165,6 +165,7 @@ BAD_CALLS = [
     (lambda: stratified_split("abc", [2, 1]), ArgumentError, "pass labels="),
     (lambda: stratified_split("abc", [2, 1], labels=[0, 1]), ShapeError, r"3 items; got shape \(2,\)"),
     (lambda: stratified_partition(np.zeros((3, 2)), [2, 1], 0), ShapeError, r"got shape \(3, 2\)"),
+    (lambda: stratified_partition([0.0, np.nan, 1.0], [2, 1], 0), DataError, "NaN belongs to no class; row 1"),
     (lambda: random_split("ab", [1, 1], pb.Generator(), seed=1), ArgumentError, "not both"),
     (lambda: random_split("ab", [1, 1], seed=1.5), ArgumentError, "integer; got 1.5"),
     (lambda: random_split("ab", [1, 1], np.random.default_rng(0)), ArgumentError, "initial_seed"),

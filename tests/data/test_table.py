@@ -303,7 +303,7 @@ MALFORMED = [
     (b"a,b,a\n", {}, r"line 1: columns 1 and 3 are both called 'a'"),
     (b"\n\na,,b\n", {}, r"line 3: column 2 has no name"),
     (b",a,index\n", {}, r"line 1: column 1 has no name"),
-    (b"a,b\n1,\xfc\n", {}, r"line 2: byte 0xfc is not utf-8-sig text.*latin-1"),
+    (b"a,b\n1,\xfc\n", {}, r"line 2: byte 0xfc is not UTF-8 text.*latin-1"),
     (b"a,b\n1,\0\n", {}, r"line 2: a zero byte"),
     (b"PK\x03\x04...", {}, "zip archive, as spreadsheets are"),
     (b"a,b\n1,2\n", {"types": {"c": "number"}}, r"no column 'c'\. There are a, b"),

@@ -50,12 +50,12 @@ def default_convert(item: Any) -> Any:
 
 def _collate(values: Sequence[Any], what: str) -> Any:
     first = values[0]
+    if isinstance(first, (str, bytes)):  # asked first: NumPy's text is also a NumPy number
+        return values
     if isinstance(first, (Tensor, np.ndarray, np.generic)):
         return _stack([as_array(value) for value in values], what)
     if isinstance(first, (bool, int, float)):
         return _numbers(values, what)
-    if isinstance(first, (str, bytes)):
-        return values
     if isinstance(first, Mapping):
         return _collate_mappings(values, what)
     if isinstance(first, Sequence):

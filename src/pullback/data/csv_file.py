@@ -64,7 +64,7 @@ def _decode(raw: bytes, source: str, encoding: str | None) -> str:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise DataError(
-            f"{source}, line {line}: byte {raw[error.start]:#04x} is not {chosen} text; "
+            f"{source}, line {line}: byte {raw[error.start]:#04x} is not {chosen.removesuffix('-sig').upper()} text; "
             "name the file's encoding, such as encoding='latin-1'"
         ) from error
     if "\0" in text:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pullback.base.dtypes import Array
-from pullback.base.errors import ArgumentError, ShapeError
+from pullback.base.errors import ArgumentError, DataError, ShapeError
 from pullback.data.randomness import SPLIT, STRATIFY, permutation
 
 Lengths = Sequence[int] | Sequence[float]
@@ -77,7 +77,8 @@ def stratified_partition(labels: Any, lengths: Lengths, seed: int) -> list[Array
 
     `labels` (n,) of integers, booleans or text; returns a list of (part size,) int64 arrays in random order.
 
-    Raises ArgumentError when the lengths do not add up, ShapeError when labels are not one-dimensional.
+    Raises ArgumentError when the lengths do not add up, ShapeError when labels are not one-dimensional, DataError for
+    a label that is NaN, which belongs to no class.
 
     >>> [part.size for part in stratified_partition([0, 0, 0, 0, 1, 1], [3, 3], seed=0)]
     [3, 3]
@@ -85,6 +86,11 @@ def stratified_partition(labels: Any, lengths: Lengths, seed: int) -> list[Array
     labels = np.asarray(labels)
     if labels.ndim != 1:
         raise ShapeError(f"labels must be one for each row, of shape (n,); got shape {labels.shape}")
+    if labels.dtype.kind == "f" and np.isnan(labels).any():
+        row = int(np.flatnonzero(np.isnan(labels))[0])
+        raise DataError(
+            f"a label that is NaN belongs to no class; row {row} has one: leave out the rows without a label"
+        )
     order = permutation(len(labels), seed, STRATIFY)
     classes = np.unique(labels)
     left = [order[labels[order] == each] for each in classes]
