@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import pullback as pb
 from pullback.base.dtypes import DTYPES, Array
-from pullback.base.errors import ArgumentError, DataError
+from pullback.base.errors import ArgumentError, DataError, DTypeError
 from pullback.data.source import MissingFile
 from pullback.files.safetensors_file import read_safetensors, write_safetensors
 from pullback.files.tree_text import from_arrays, to_arrays
@@ -152,7 +152,7 @@ def test_failure_leaves_the_old_file(tmp_path: Path) -> None:
 SAVE_ERRORS = [
     ("model.pkl", {}, ArgumentError, "the ending must be one of"),
     ("model.safetensor", {}, ArgumentError, "Did you mean '.safetensors'?"),
-    ("model", {}, ArgumentError, "got 'none'"),
+    ("model", {}, ArgumentError, "got none."),
     ("x.safetensors", {"model": {"f": print}}, ArgumentError, "the entry 'model.f' is a builtin"),
     ("x.safetensors", {1.5: 2}, ArgumentError, "the key 1.5; keys must be text or integers"),
     ("x.safetensors", {"w": np.ones(1, np.complex64)}, TypeError, "complex64"),
@@ -160,6 +160,7 @@ SAVE_ERRORS = [
     ("x.npy", {"w": pb.ones(1)}, ArgumentError, "an .npy file holds one tensor; got a dict"),
     ("x.npz", {"w": 3}, ArgumentError, "a dict of tensors and nothing else"),
     ("x.npz", {"w": pb.ones(1, dtype=pb.bfloat16)}, ArgumentError, "NumPy's formats know no bfloat16"),
+    ("x.safetensors", {"__metadata__": pb.ones(1)}, ArgumentError, "keeps the name '__metadata__' for itself"),
     ("no/such/x.safetensors", {}, FileNotFoundError, "does not exist"),
 ]
 
@@ -223,6 +224,7 @@ LOAD_ERRORS = [
     ("w.npy", npz_bytes, "an .npz archive under another name"),
     ("w.npy", objects_npy, "it holds Python objects"),
     ("w.npy", lambda _: b"\x93NUMPY\x01\x00", "no .npy file"),
+    ("w.npy", lambda _: b"hello, this is text", "it does not begin as one does"),
     ("w.npz", lambda folder: npz_bytes(folder)[:60], "w.npz"),
 ]
 
@@ -234,6 +236,21 @@ def test_what_cannot_be_read(name: str, content, words: str, tmp_path: Path) -> 
     with pytest.raises(DataError) as caught:
         load(path)
     assert words in str(caught.value)
+
+
+def test_names_that_numpy_keeps_for_itself_are_saved_too(tmp_path: Path) -> None:
+    state = {"file": pb.ones(2), "allow_pickle": pb.zeros(3), "blocks/0.w": pb.tensor(4)}
+    save(state, tmp_path / "w.npz")
+    assert {name: x.tolist() for name, x in load(tmp_path / "w.npz").items()} == {
+        n: x.tolist() for n, x in state.items()
+    }
+    with np.load(tmp_path / "w.npz", allow_pickle=False) as archive:
+        assert sorted(archive.files) == sorted(state)
+
+
+def test_swapped_arguments_are_told() -> None:
+    with pytest.raises(DTypeError, match=r"save\(obj, path\); got dict"):
+        save("w.safetensors", {"w": pb.ones(1)})  # type: ignore[arg-type]
 
 
 def test_missing_file_names_the_nearest(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pullback.base.atomic import atomic_write
 from pullback.base.dtypes import Array, from_numpy_dtype
-from pullback.base.errors import DataError
+from pullback.base.errors import ArgumentError, DataError
 from pullback.data.source import StrPath, existing_file
 
 _DTYPES: dict[str, Any] = {
@@ -26,16 +26,22 @@ _DTYPES: dict[str, Any] = {
     "U32": np.uint32,
     "BOOL": np.bool_,
 }
+_METADATA = "__metadata__"
 _ZIP, _PICKLE = b"PK", b"\x80"
 
 
 def write_safetensors(path: StrPath, arrays: Mapping[str, Array], metadata: Mapping[str, str] | None = None) -> None:
     """Write named arrays, and text by name, as a safetensors file: whole or not at all.
 
-    Raises DTypeError for an array that no tensor can hold, FileNotFoundError when the folder does not exist.
+    Raises DTypeError for an array that no tensor can hold, ArgumentError for the one name that the format keeps for
+    itself, FileNotFoundError when the folder does not exist.
     """
     from safetensors.numpy import save
 
+    if _METADATA in arrays:
+        raise ArgumentError(
+            f"a safetensors file keeps the name {_METADATA!r} for itself; call the tensor something else"
+        )
     for array in arrays.values():
         from_numpy_dtype(array.dtype)  # raises for what no tensor can hold
     ready = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
@@ -79,7 +85,7 @@ def _header(content: bytes) -> tuple[dict[str, Any], int]:
 
 
 def _metadata(content: bytes) -> dict[str, str]:
-    found: dict[str, str] = _header(content)[0].get("__metadata__", {})
+    found: dict[str, str] = _header(content)[0].get(_METADATA, {})
     return found
 
 
@@ -87,7 +93,7 @@ def _with_sorted_metadata(content: bytes) -> bytes:
     """The same file with its text in order: the library writes it in another order each time, and the same weights
     should give the same bytes."""
     header, end = _header(content)
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    header[_METADATA] = dict(sorted(header[_METADATA].items()))
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # the format aligns the numbers to eight bytes
     return len(text).to_bytes(8, "little") + text + content[end:]

@@ -1,5 +1,6 @@
 """`pb.save` and `pb.load`: tensors, and trees of them, in files."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pullback.base.atomic import atomic_write
-from pullback.base.errors import ArgumentError, DataError, suggest
+from pullback.base.errors import ArgumentError, DataError, DTypeError, suggest
 from pullback.data.npz import read_npz
 from pullback.data.source import StrPath, existing_file
 from pullback.files.safetensors_file import read_safetensors, write_safetensors
@@ -19,6 +20,7 @@ from pullback.tensor.tensor import Tensor
 SAFETENSORS = (".safetensors", ".pt", ".pth")
 SUFFIXES = (*SAFETENSORS, ".npz", ".npy")
 _TREE = "pullback.tree"
+_NPY = b"\x93NUMPY"
 
 
 def save(obj: Any, f: StrPath, metadata: Mapping[str, str] | None = None) -> None:
@@ -34,7 +36,7 @@ def save(obj: Any, f: StrPath, metadata: Mapping[str, str] | None = None) -> Non
     that a safetensors file carries along (see `load_metadata`).
 
     Raises ArgumentError for another ending and for what a file cannot hold, DTypeError for a dtype that the format
-    does not know, FileNotFoundError when the folder does not exist.
+    does not know and for a path that is none, FileNotFoundError when the folder does not exist.
 
     >>> import pullback as pb, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -87,10 +89,17 @@ def load_metadata(f: StrPath) -> dict[str, str]:
 
 
 def _suffix(path: StrPath) -> str:
+    if not isinstance(path, (str, os.PathLike)):
+        raise DTypeError(
+            f"the file is named by a path, as text or a Path, after what is saved: save(obj, path); "
+            f"got {type(path).__name__}"
+        )
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         near = suggest(suffix, SUFFIXES)
-        raise ArgumentError(f"{path}: the ending must be one of {', '.join(SUFFIXES)}; got {suffix or 'none'!r}.{near}")
+        raise ArgumentError(
+            f"{path}: the ending must be one of {', '.join(SUFFIXES)}; got {repr(suffix) if suffix else 'none'}.{near}"
+        )
     return suffix
 
 
@@ -105,9 +114,14 @@ def _save_npy(obj: Any, path: StrPath) -> None:
 def _save_npz(obj: Any, path: StrPath) -> None:
     if not isinstance(obj, Mapping) or not all(isinstance(x, (Tensor, np.ndarray)) for x in obj.values()):
         raise ArgumentError("an .npz file holds a dict of tensors and nothing else; use .safetensors for other trees")
-    arrays = to_arrays(dict(obj))[0]
-    with atomic_write(path) as file:
-        np.savez(file, **{name: _known_to_numpy(repr(name), array) for name, array in arrays.items()})
+    from zipfile import ZipFile  # here, for it would add several milliseconds to `import pullback`
+
+    arrays = {name: _known_to_numpy(repr(name), array) for name, array in to_arrays(dict(obj))[0].items()}
+    # Not numpy.savez, whose own arguments "file" and "allow_pickle" would take the tensors of these names.
+    with atomic_write(path) as file, ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.save(entry, array, allow_pickle=False)
 
 
 def _known_to_numpy(what: str, array: Any) -> Any:
@@ -116,13 +130,21 @@ def _known_to_numpy(what: str, array: Any) -> Any:
     return array
 
 
+def _reason(path: Path, error: Exception) -> str:
+    if "pickle" not in str(error):
+        return str(error)
+    # NumPy takes whatever does not begin as its own formats do for a pickle.
+    is_npy = path.read_bytes().startswith(_NPY)
+    return "it holds Python objects, which would have to be unpickled" if is_npy else "it does not begin as one does"
+
+
 def _load_npy(path: StrPath) -> Tensor:
     found = existing_file(path)
     try:
         with found.open("rb") as file:
             array = np.load(file, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        reason = "it holds Python objects" if "pickle" in str(error) else str(error)
+        reason = _reason(found, error)
         raise DataError(f"{found} is no .npy file, or it is cut short or damaged ({reason})") from error
     if not isinstance(array, np.ndarray):
         raise DataError(f"{found} is an .npz archive under another name; rename it to end in .npz")
