@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pullback as pb
-from pullback.base.errors import ArgumentError, TraceError
+from pullback.base.errors import ArgumentError, IndexOutOfRange, TraceError
 from tests.contracts.calls import spread
 
 
@@ -294,6 +294,41 @@ def test_refused_with_the_line_and_the_remedy(name: str) -> None:
     assert place is not None
     assert first <= int(place.group(1)) <= first + 3
     assert "pb.where(condition, a, b)" in text
+
+
+OUTSIDE: dict[str, Callable[[pb.Tensor, pb.Tensor], Any]] = {
+    "index": lambda x, i: x[i],
+    "index of a later dim": lambda x, i: x[:, i],
+    "two indices": lambda x, i: x[i, pb.zeros_like(i)],
+    "the other of two": lambda x, i: x[pb.zeros_like(i), i],
+    "gather": lambda x, i: x.gather(0, i.reshape(-1, 1)),
+    "gather along rows": lambda x, i: x.gather(1, i.reshape(1, -1)),
+    "index_select": lambda x, i: x.index_select(0, i),
+    "scatter": lambda x, i: x.scatter(0, i.reshape(-1, 1), 5.0),
+    "scatter_add": lambda x, i: x.scatter_add(1, i.reshape(1, -1), x[:1, : i.numel()]),
+    "setitem": lambda x, i: (y := x.clone(), y.__setitem__(i, 3.0)),
+}
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+@pytest.mark.parametrize("place", [3, 4, 100, -4, -5, -100])
+def test_places_outside_are_refused_when_the_program_runs(name: str, place: int) -> None:
+    function = pb.compile(OUTSIDE[name])
+    x = numbers(3, 3)
+    function(x, pb.tensor([0, 2, -1] if "select" not in name else [0, 2, 1]))
+    with pytest.raises(IndexOutOfRange, match=r"test_compile\.py:\d+"):
+        function(x, pb.tensor([0, place, 1]))
+    with pytest.raises(IndexOutOfRange, match=f"index {place} is out of range for dim . with size 3"):
+        OUTSIDE[name](x, pb.tensor([0, place, 1]))
+    assert function.traces == 1
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_negative_places_count_from_the_end_when_the_program_runs(name: str) -> None:
+    x, i = numbers(3, 3), pb.tensor([0, -1, -3])
+    eager, compiled = OUTSIDE[name](x, i), pb.compile(OUTSIDE[name])(x, i)
+    pick = (lambda y: y[0]) if isinstance(eager, tuple) else (lambda y: y)
+    assert pick(compiled).tolist() == pick(eager).tolist()
 
 
 def test_printing_shows_the_type_and_does_not_fail() -> None:

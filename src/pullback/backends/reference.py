@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pullback.base.dtypes import Array
+from pullback.base.errors import IndexOutOfRange
 from pullback.ir.program import Program
 
 Executable = Callable[[Sequence[Array]], list[Array]]
@@ -24,7 +25,10 @@ def prepare(program: Program) -> Executable:
         known: list[Array | None] = [*arrays, *[None] * (size - inputs)]
         with np.errstate(all="ignore"):
             for node, sources, places, dead in steps:
-                outputs = node.op.run([known[i] for i in sources], node.params)  # type: ignore[misc]  # written before read
+                try:
+                    outputs = node.op.run([known[i] for i in sources], node.params)  # type: ignore[misc]  # written before
+                except IndexError as error:
+                    raise IndexOutOfRange(f"{node.op.name} at {node.origin}: {error}") from None
                 for place, array in zip(places, outputs, strict=True):
                     if place >= 0:
                         known[place] = array

@@ -23,7 +23,7 @@ def _gather_gradient(g: Value, y: Value, x: Value, index: Value, axis: int) -> V
 
 @op(_gather_rule, (_gather_gradient, None), "y = x[index]", ("gx[index] += g", ""), flops=0)
 def gather(x: Array, index: Array, *, axis: int) -> Array:
-    """The entries of x along an axis that the index names."""
+    """The entries of x along an axis that the index names; negative places count from the end."""
     return np.take(x, index, axis=axis)
 
 

@@ -14,7 +14,7 @@ from pullback.ir.node import Value
 from pullback.tensor.creation import tensor
 from pullback.tensor.pointwise import where
 from pullback.tensor.promotion import convert, expand
-from pullback.tensor.reduction import linear_index, wrapped_index
+from pullback.tensor.reduction import checked_index, from_front, linear_index, outside_stays_outside
 from pullback.tensor.shaping import cut as cut_box
 from pullback.tensor.shaping import flatten, permute, reshape, unsqueeze
 from pullback.tensor.tensor import Tensor, from_array
@@ -159,11 +159,14 @@ def _put_front(picked: Tensor, rank: int, axes: list[int]) -> Tensor:
 def _joint_index(input: Tensor, items: list[Any], axes: list[int]) -> tuple[Value, tuple[int, ...]]:
     """One index into the indexed dims taken as one, from an index tensor for each of them."""
     shape = broadcast_shapes(*[items[a].shape for a in axes])
-    total: Value | None = None
-    for a in axes:
-        place = expand(wrapped_index(items[a], input.shape[a], a), shape)
-        total = place if total is None else total * input.shape[a] + place
-    assert total is not None
+    given = [expand(checked_index(items[a], input.shape[a], a), shape) for a in axes]
+    if len(axes) == 1:
+        return given[0], shape
+    total = ops.full(value=0, shape=shape, dtype=int64)
+    for a, places in zip(axes, given, strict=True):
+        total = total * input.shape[a] + from_front(places, input.shape[a])
+    for a, places in zip(axes, given, strict=True):
+        total = outside_stays_outside(total, places, input.shape[a], size_of([input.shape[b] for b in axes]))
     return total, shape
 
 
@@ -212,7 +215,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     Source: torch.index_select.
     """
     axis = normalize_axis(dim, input.ndim)
-    return Tensor(ops.gather(input.value, wrapped_index(index, input.shape[axis], axis), axis=axis))
+    return Tensor(ops.gather(input.value, checked_index(index, input.shape[axis], axis), axis=axis))
 
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from pullback.base.dtypes import as_dtype, float32, float64, int64
 from pullback.base.errors import ArgumentError, DTypeError
 from pullback.base.settings import get_default_dtype
 from pullback.base.shapes import Shape, as_shape
+from pullback.ir.mode import mode
 from pullback.ir.node import Value
 from pullback.tensor.creation import check_device
 from pullback.tensor.promotion import convert, wanted_dtype
@@ -250,8 +251,7 @@ def multinomial(
 
     Source: torch.multinomial; by Gumbel's trick (largest ln w + noise) without replacement.
     """
-    if not replacement and num_samples > input.shape[-1]:
-        raise ArgumentError(f"{num_samples} samples without replacement from {input.shape[-1]} weights")
+    _check_weights(input, num_samples, replacement)
     weights = input.detach().double()
     if not replacement:
         noise = -(-Tensor(1.0 - uniform_bits(input.shape, float64, generator)).log()).log()
@@ -260,3 +260,19 @@ def multinomial(
     edges = weights.cumsum(-1)
     drawn = Tensor(uniform_bits((*input.shape[:-1], num_samples), float64, generator)) * edges[..., -1:]
     return (edges.unsqueeze(-2) <= drawn.unsqueeze(-1)).sum(-1)
+
+
+def _check_weights(input: Tensor, num_samples: int, replacement: bool) -> None:
+    """Raise ArgumentError where nothing can be drawn; by value where the numbers are known."""
+    if not replacement and num_samples > input.shape[-1]:
+        raise ArgumentError(f"{num_samples} samples without replacement from {input.shape[-1]} weights")
+    if mode.recorder is not None:
+        return
+    weights = input.detach().double().array()
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise ArgumentError("weights must be finite and not negative")
+    positive = (weights > 0).sum(-1).min(initial=input.shape[-1])
+    if positive < (1 if replacement else num_samples):
+        raise ArgumentError(
+            f"{num_samples} samples {'with' if replacement else 'without'} replacement from {positive} weights above 0"
+        )

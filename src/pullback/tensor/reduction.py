@@ -194,12 +194,16 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
 
     Source: torch.gather.
     """
-    axis = normalize_axis(dim, input.ndim)
-    return Tensor(ops.gather(flatten(input).value, linear_index(input.value, axis, index), axis=0))
+    return _gathered(input, dim, index)
 
 
-def wrapped_index(index: Tensor, size: int, axis: int) -> Value:
-    """Places in int64, negative ones counted from the end; checked at once where the numbers are known.
+def _gathered(input: Tensor, dim: int, index: Tensor, trusted: bool = False) -> Tensor:
+    places = linear_index(input.value, normalize_axis(dim, input.ndim), index, trusted)
+    return Tensor(ops.gather(flatten(input).value, places, axis=0))
+
+
+def checked_index(index: Tensor, size: int, axis: int) -> Value:
+    """Places in int64, which may be negative; checked at once where the numbers are known.
 
     Raises IndexOutOfRange naming the dim and its size, DTypeError for floats and bools.
     """
@@ -210,22 +214,42 @@ def wrapped_index(index: Tensor, size: int, axis: int) -> Value:
         outside = places.data[(places.data < -size) | (places.data >= size)]
         if outside.size:
             raise IndexOutOfRange(f"index {outside.flat[0]} is out of range for dim {axis} with size {size}")
-        if places.data.size == 0 or places.data.min() >= 0:
-            return places
+    return places
+
+
+def from_front(places: Value, size: int) -> Value:
+    """Places with the negative ones counted from the front."""
+    if places.data is not None and (places.data.size == 0 or places.data.min() >= 0):
+        return places
     return ops.where(ops.lt(places, ops.zeros_like(places)), places + size, places)
 
 
-def linear_index(x: Value, axis: int, index: Tensor) -> Value:
-    """The places in flattened x of the entries that `index` names along an axis."""
+def outside_stays_outside(total: Value, places: Value, size: int, limit: int) -> Value:
+    """A linear index, but the limit, which no entry has, where the place along one dim did not exist.
+
+    Numbers that are not known yet cannot be checked at the call, and in a linear index a place beyond the end of one
+    dim would be an entry of the next: it must be one that the gather refuses when it runs.
+    """
+    if places.data is not None:
+        return total
+    inside = ops.bitwise_and(
+        ops.le(ops.filled_like(places, -size), places), ops.lt(places, ops.filled_like(places, size))
+    )
+    return ops.where(inside, total, ops.filled_like(total, limit))
+
+
+def linear_index(x: Value, axis: int, index: Tensor, trusted: bool = False) -> Value:
+    """The places in flattened x of the entries that `index` names along an axis; `trusted` ones are known to exist."""
     if index.ndim != len(x.shape) or builtins.any(
         i > n for a, (i, n) in enumerate(zip(index.shape, x.shape, strict=True)) if a != axis
     ):
         raise ShapeError(f"an index for {x.type} along dim {axis} needs as many dims, no larger; got {index.shape}")
+    places = checked_index(index, x.shape[axis], axis)
     total = ops.full(value=0, shape=index.shape, dtype=int64)
     stride = 1
     for a in reversed(range(len(x.shape))):
         if a == axis:
-            place = wrapped_index(index, x.shape[a], a)
+            place = places if trusted else from_front(places, x.shape[a])
         else:
             shape = tuple(n if i == a else 1 for i, n in enumerate(index.shape))
             place = ops.broadcast(
@@ -233,7 +257,7 @@ def linear_index(x: Value, axis: int, index: Tensor) -> Value:
             )
         total = total + place * stride
         stride *= x.shape[a]
-    return total
+    return total if trusted else outside_stays_outside(total, places, x.shape[axis], x.type.size)
 
 
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
@@ -264,7 +288,7 @@ def _max_or_min(input: Tensor, dim: Any, keepdim: bool, all_of: Any, place_of: A
     if not input.ndim:
         return ValuesIndices(clone(input), place_of(input, dim))
     place = place_of(input, dim, keepdim=True)
-    picked = gather(input, dim, place)
+    picked = _gathered(input, dim, place, trusted=True)
     if keepdim:
         return ValuesIndices(picked, place)
     return ValuesIndices(Tensor(squeeze(picked, dim).value), place_of(input, dim))
@@ -328,7 +352,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     Source: torch.sort (always stable).
     """
     places = argsort(input, dim, descending)
-    return ValuesIndices(gather(input, dim, places) if input.ndim else clone(input), places)
+    return ValuesIndices(_gathered(input, dim, places, trusted=True) if input.ndim else clone(input), places)
 
 
 @_in_float32
