@@ -56,6 +56,9 @@ def literal_text(value: Any) -> str:
 
 def array(values: Array) -> ast.expr:
     """An array written out in full, exact to the bit."""
+    if not values.size:
+        sizes = ast.Tuple([ast.Constant(n) for n in values.shape], ast.Load())
+        return ast.Call(expression("np.zeros"), [sizes, dtype(as_dtype(values.dtype))], [])
     wide = values.astype(np.float64) if values.dtype.kind not in "biu" else values
     kind = dtype(as_dtype(values.dtype))
     return ast.Call(expression("np.array"), [_nested(wide.tolist()), kind], [])

@@ -31,7 +31,7 @@ def page(blocks: Sequence[Block]) -> Iterator[str]:
             opens = several and heading.section != before.section
             yield from ("", rule(heading.section)) if opens else ()
             yield from ("", *_heading(heading))
-        elif not heading.part:
+        elif not (heading.part and before.part):  # one part follows the other without a gap
             yield ""
         if heading is not None and heading.part:
             yield f"# {heading.part}"

@@ -62,7 +62,8 @@ def _parse(name: str, text: str) -> File:
     expressions: dict[Span, ast.expr] = {}
     for node in nodes:
         if isinstance(node, ast.expr):
-            expressions.setdefault(_span(node), node)
+            for span in _spans_of(node):
+                expressions.setdefault(span, node)
     return File(text.splitlines(), [n for n in nodes if isinstance(n, ast.stmt)], expressions)
 
 
@@ -72,6 +73,14 @@ def _file(name: str) -> File:
 
 def _span(node: ast.stmt | ast.expr) -> Span:
     return node.lineno, node.end_lineno or node.lineno, node.col_offset, node.end_col_offset or 0
+
+
+def _spans_of(node: ast.expr) -> tuple[Span, ...]:
+    """The spans by which instructions may know an expression: for a method call over several lines, from its name."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return (_span(node),)
+    line, column = node.func.end_lineno or node.lineno, node.func.end_col_offset or 0
+    return _span(node), (line, node.end_lineno or line, column - len(node.func.attr.encode()), node.end_col_offset or 0)
 
 
 def _contains(statement: ast.stmt, span: Span) -> bool:
@@ -110,7 +119,7 @@ def target_of(place: Place) -> str:
     if isinstance(statement, ast.AugAssign):
         return _bare_name(statement.target) if span == _span(statement) else ""
     pairs = [*_assignments(statement), *_walruses(statement)]
-    return next((_bare_name(target) for target, value in pairs if _span(value) == span), "")
+    return next((_bare_name(target) for target, value in pairs if span in _spans_of(value)), "")
 
 
 def _assignments(statement: ast.stmt) -> Iterator[tuple[ast.expr, ast.expr]]:
