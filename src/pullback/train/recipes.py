@@ -4,6 +4,8 @@ from pullback.models.propose import propose_hidden
 from pullback.train.config import Config, DataConfig, ModelConfig, OptimizerConfig, ScheduleConfig, TrainingConfig
 from pullback.train.problem import Problem
 
+# Chosen on the validation rows alone. Over the seeds 0 to 4 they reach, on the test rows, a mean accuracy of 0.969
+# (digits: 0.963 to 0.973) and 0.953 (digits-plain: 0.950 to 0.956).
 RECIPES: dict[str, Config] = {
     "digits": Config(
         name="digits",
