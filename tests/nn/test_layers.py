@@ -19,6 +19,12 @@ REFUSED: list[tuple[str, type[Exception], str, Callable[[], Any]]] = [
         lambda: nn.Linear(5, 2)(X),
     ),
     ("no dims", ShapeError, r"takes inputs \(..., 5\); got \(\)", lambda: nn.Linear(5, 2)(pb.tensor(1.0))),
+    (
+        "a list",
+        DTypeError,
+        r"linear needs a tensor as input; got list: write pb.tensor",
+        lambda: nn.Linear(2, 1)([1.0, 2.0]),
+    ),
     ("another dtype", DTypeError, "float64 and float32", lambda: nn.Linear(3, 2)(X.double())),
     ("a weight with three dims", ShapeError, r"takes a weight \(out, in\)", lambda: F.linear(X, pb.zeros(1, 2, 3))),
     ("a pair too wide", ShapeError, r"got \(4, 3\), \(4, 2\)", lambda: nn.Bilinear(3, 4, 2)(X, pb.zeros(4, 2))),

@@ -81,6 +81,19 @@ REFUSED: list[tuple[str, type[Exception], str, Callable[[], Any]]] = [
     ("wide targets", DTypeError, "float32; got float64", lambda: F.huber_loss(SCORES, SCORES.double())),
     ("whole inputs", DTypeError, r"floats; got int64: write input.float\(\)", lambda: F.mse_loss(WHOLE, WHOLE)),
     ("no tensor", DTypeError, "a tensor as target; got list", lambda: F.mse_loss(pb.zeros(1), [0.0])),  # type: ignore[arg-type]
+    ("classes in a list", DTypeError, "a tensor as target; got list", lambda: F.cross_entropy(SCORES, [0, 1, 2, 1])),  # type: ignore[arg-type]
+    (
+        "weights in a list",
+        DTypeError,
+        "a tensor as weight; got list",
+        lambda: F.nll_loss(SCORES, WHOLE, [1.0, 1.0, 1.0]),  # type: ignore[arg-type]
+    ),
+    (
+        "no probabilities",
+        ArgumentError,
+        "from 0 to 1; got -2 to 1.5",
+        lambda: F.binary_cross_entropy(pb.tensor([-2.0, 1.5]), pb.ones(2)),
+    ),
     (
         "classes as floats",
         DTypeError,

@@ -81,7 +81,7 @@ def test_bad_names_and_parts_are_refused() -> None:
         module.register_buffer("forward", pb.ones(1))
     with pytest.raises(DTypeError, match=r"must be an nn.Parameter \(write nn.Parameter\(x\)\); got Tensor"):
         module.register_parameter("w", pb.ones(1))
-    with pytest.raises(DTypeError, match=r"must be an nn.Module \(an instance, not a class\); got type"):
+    with pytest.raises(DTypeError, match=r"must be an nn.Module \(an instance, not a class\); got the class ReLU"):
         module.register_module("act", nn.ReLU)
     with pytest.raises(DTypeError, match="must be a tensor; got ndarray"):
         module.register_buffer("b", np.ones(1))
@@ -90,6 +90,12 @@ def test_bad_names_and_parts_are_refused() -> None:
 def test_a_class_instead_of_a_module_in_a_sequential_is_refused() -> None:
     with pytest.raises(DTypeError, match="an instance, not a class"):
         nn.Sequential(nn.ReLU)
+
+
+def test_a_list_of_modules_says_what_to_call_instead() -> None:
+    for container in (nn.ModuleList([nn.ReLU()]), nn.ModuleDict({"act": nn.ReLU()})):
+        with pytest.raises(NotImplementedError, match="has no forward: call the modules that it holds"):
+            container(pb.ones(1))
 
 
 def test_places_outside_a_container_are_refused() -> None:
@@ -194,6 +200,7 @@ def test_modules_hold_floats_on_the_cpu() -> None:
         nn.Linear(1, 1).to(pb.int64)
     with pytest.raises(ArgumentError, match="device 'cuda' does not exist"):
         nn.Linear(1, 1).to("cuda")
+    assert nn.Linear(1, 1).to("cpu", non_blocking=True).to("cpu", pb.float64, True).weight.dtype is pb.float64
     assert nn.Linear(1, 1).to("cpu").to(pb.ones(1, dtype=pb.float64)).weight.dtype is pb.float64
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import pullback as pb
 from pullback import nn
-from pullback.base.errors import ArgumentError, ShapeError
+from pullback.base.errors import ArgumentError, DTypeError, ShapeError
 from pullback.nn import init, initialisers
 
 COUNT = 200 * 300
@@ -89,6 +89,14 @@ def test_orthogonal_matrices_are_orthogonal(shape: tuple[int, ...]) -> None:
     w = init.orthogonal_(pb.empty(*shape, dtype=pb.float64), gain=2.0).reshape(shape[0], -1)
     product = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
     assert pb.allclose(product, 4.0 * pb.eye(product.shape[0], dtype=pb.float64))
+
+
+@pytest.mark.parametrize("name", ["uniform_", "normal_", "trunc_normal_", "orthogonal_", "kaiming_uniform_"])
+def test_integers_are_not_filled_with_rounded_floats(name: str) -> None:
+    with pytest.raises(DTypeError, match=r"int64 cannot hold: write tensor.float\(\)"):
+        getattr(init, name)(pb.zeros(3, 3, dtype=pb.int64))
+    with pytest.raises(DTypeError, match="fills a tensor; got ndarray"):
+        init.normal_(np.zeros(3))  # type: ignore[arg-type]
 
 
 def test_initialisers_fill_in_place_and_repeat_with_their_generator() -> None:

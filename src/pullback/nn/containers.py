@@ -18,6 +18,14 @@ def _place(owner: Any, index: Any) -> int:
     return place % len(owner)
 
 
+def _no_forward(self: Module, *args: Any, **kwargs: Any) -> Any:
+    """Raise NotImplementedError: in what order its modules run is for the module that holds it to say."""
+    raise NotImplementedError(
+        f"{type(self).__name__} has no forward: call the modules that it holds, or use nn.Sequential to run "
+        "them in order"
+    )
+
+
 class _Numbered(Module):
     """Modules under the names "0", "1", …, used like a list."""
 
@@ -148,6 +156,8 @@ class ModuleList(_Numbered):
     Source: torch.nn.ModuleList.
     """
 
+    forward = _no_forward
+
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
         self.extend(modules or ())
@@ -178,6 +188,8 @@ class ModuleDict(Module):
 
     Source: torch.nn.ModuleDict.
     """
+
+    forward = _no_forward
 
     def __init__(self, modules: Any = None) -> None:
         super().__init__()

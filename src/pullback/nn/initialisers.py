@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from pullback.base.dtypes import float64
-from pullback.base.errors import ArgumentError, ShapeError, suggest
+from pullback.base.errors import ArgumentError, DTypeError, ShapeError, suggest
 from pullback.grad.backward import no_grad
 from pullback.tensor.creation import eye
 from pullback.tensor.creation import tensor as as_tensor
@@ -48,8 +48,19 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return _GAINS[nonlinearity]
 
 
+def _check_floats(name: str, tensor: Tensor) -> None:
+    if not isinstance(tensor, Tensor):
+        raise DTypeError(f"{name} fills a tensor; got {type(tensor).__name__}")
+    if not tensor.dtype.is_floating_point:
+        raise DTypeError(
+            f"{name} draws floats, which a tensor of {tensor.dtype.name} cannot hold: write tensor.float()"
+        )
+
+
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Spread evenly over [a, b).
+
+    Raises DTypeError for a tensor that holds no floats.
 
     >>> import pullback as pb
     >>> bool((pb.nn.init.uniform_(pb.empty(100), 2.0, 3.0) >= 2.0).all())
@@ -57,6 +68,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
 
     Source: torch.nn.init.uniform_.
     """
+    _check_floats("uniform_", tensor)
     with no_grad():
         return tensor.uniform_(a, b, generator=generator)
 
@@ -64,12 +76,15 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normally distributed.
 
+    Raises DTypeError for a tensor that holds no floats.
+
     >>> import pullback as pb
     >>> pb.nn.init.normal_(pb.empty(2), mean=7.0, std=0.0)
     tensor([7., 7.])
 
     Source: torch.nn.init.normal_.
     """
+    _check_floats("normal_", tensor)
     with no_grad():
         return tensor.normal_(mean, std, generator=generator)
 
@@ -219,7 +234,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None =
 
     More than two dims are taken as a matrix (size 0, the rest).
 
-    Raises ShapeError for fewer than two dims.
+    Raises ShapeError for fewer than two dims, DTypeError for a tensor that holds no floats.
 
     >>> import pullback as pb
     >>> w = pb.nn.init.orthogonal_(pb.empty(2, 3))
@@ -228,6 +243,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None =
 
     Source: torch.nn.init.orthogonal_; Saxe et al. 2014.
     """
+    _check_floats("orthogonal_", tensor)
     if tensor.ndim < 2:
         raise ShapeError(f"orthogonal_ fills matrices and more dims; got the shape {tensor.shape}")
     rows = tensor.shape[0]
@@ -250,7 +266,7 @@ def trunc_normal_(
 ) -> Tensor:
     """Normally distributed, with what would lie outside [a, b] drawn anew.
 
-    Raises ArgumentError unless a < b and std > 0.
+    Raises ArgumentError unless a < b and std > 0, DTypeError for a tensor that holds no floats.
 
     >>> import pullback as pb
     >>> bool((pb.nn.init.trunc_normal_(pb.empty(1000), std=3.0).abs() <= 2.0).all())
@@ -258,6 +274,7 @@ def trunc_normal_(
 
     Source: torch.nn.init.trunc_normal_; drawn through the inverse of the distribution function.
     """
+    _check_floats("trunc_normal_", tensor)
     if not a < b or std <= 0:
         raise ArgumentError(f"trunc_normal_ needs a < b and std > 0; got a={a}, b={b}, std={std}")
     low, high = (math.erf((end - mean) / (std * math.sqrt(2.0))) for end in (a, b))

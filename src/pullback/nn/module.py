@@ -154,7 +154,8 @@ class Module:
         if name not in self.__dict__[kind] and hasattr(self, name):
             raise ArgumentError(f"{type(self).__name__} has an attribute {name!r} already; choose another name")
         if part is not None and not isinstance(part, wanted):
-            raise DTypeError(f"{name!r} must be {remedy}; got {type(part).__name__}")
+            came = f"the class {part.__name__}" if isinstance(part, type) else type(part).__name__
+            raise DTypeError(f"{name!r} must be {remedy}; got {came}")
         self.__dict__[kind][name] = part
         note_edit()
 
@@ -441,8 +442,10 @@ class Module:
         return self
 
     # Conversion
-    def to(self, *args: Any, dtype: Any = None, device: Any = None) -> Self:
+    def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> Self:
         """Parameters and buffers of floats in another float dtype; the device must be the CPU; the module itself.
+
+        non_blocking: changes nothing.
 
         Raises DTypeError for a dtype that is no float.
 
@@ -451,7 +454,7 @@ class Module:
         for item in args:
             if isinstance(item, (DType, Tensor)):
                 dtype = item.dtype if isinstance(item, Tensor) else item
-            else:
+            elif not isinstance(item, bool):  # non_blocking, by its place
                 device = item
         check_device(device)
         return self if dtype is None else self._cast(as_dtype(dtype))

@@ -10,11 +10,16 @@ def numbers_are_known() -> bool:
     return mode.recorder is None
 
 
+def check_tensor(name: str, role: str, x: object) -> None:
+    """Raise DTypeError for what is no tensor."""
+    if not isinstance(x, Tensor):
+        raise DTypeError(f"{name} needs a tensor as {role}; got {type(x).__name__}: write pb.tensor(...)")
+
+
 def check_pair(name: str, input: Tensor, target: Tensor, shapes: bool = True) -> None:
     """Raise DTypeError unless both are floats of one dtype, ShapeError unless both have one shape."""
-    for role, x in (("input", input), ("target", target)):
-        if not isinstance(x, Tensor):
-            raise DTypeError(f"{name} needs a tensor as {role}; got {type(x).__name__}")
+    check_tensor(name, "input", input)
+    check_tensor(name, "target", target)
     if not input.dtype.is_floating_point:
         raise DTypeError(f"{name} needs an input of floats; got {input.dtype.name}: write input.float()")
     if target.dtype is not input.dtype:

@@ -5,7 +5,7 @@ import numpy as np
 from pullback.base.dtypes import int64
 from pullback.base.errors import ArgumentError, DTypeError, IndexOutOfRange, ShapeError
 from pullback.nn.functional.activation import log_one_plus_exp, relu
-from pullback.nn.functional.checks import check_pair, numbers_are_known
+from pullback.nn.functional.checks import check_pair, check_tensor, numbers_are_known
 from pullback.nn.functional.reduction import check_reduction, reduce_losses
 from pullback.tensor.creation import arange
 from pullback.tensor.pointwise import (
@@ -63,7 +63,7 @@ def cross_entropy(
     """
     if not 0 <= label_smoothing <= 1:
         raise ArgumentError(f"label_smoothing is from 0 to 1; got {label_smoothing}")
-    dim = _class_dim("cross_entropy", input, weight)
+    dim = _class_dim("cross_entropy", input, target, weight)
     if target.dtype.is_floating_point and target.shape == input.shape:
         return _from_probabilities(input, target, weight, reduction, label_smoothing, ignore_index)
     _check_classes("cross_entropy", input, target, dim, ignore_index)
@@ -82,13 +82,16 @@ def nll_loss(
 
     Source: torch.nn.functional.nll_loss.
     """
-    dim = _class_dim("nll_loss", input, weight)
+    dim = _class_dim("nll_loss", input, target, weight)
     _check_classes("nll_loss", input, target, dim, ignore_index)
     return _from_classes(input, target, weight, ignore_index, reduction, 0.0)
 
 
-def _class_dim(name: str, input: Tensor, weight: Tensor | None) -> int:
-    """The dim of the classes, after checks of the input and the weight."""
+def _class_dim(name: str, input: Tensor, target: Tensor, weight: Tensor | None) -> int:
+    """The dim of the classes, after checks of the input and the weight, and that all three are tensors."""
+    for role, x in (("input", input), ("target", target), ("weight", weight)):
+        if role != "weight" or x is not None:
+            check_tensor(name, role, x)
     if not input.dtype.is_floating_point:
         raise DTypeError(f"{name} needs an input of floats; got {input.dtype.name}: write input.float()")
     if not input.ndim:
@@ -195,7 +198,8 @@ def binary_cross_entropy(
     check_pair("binary_cross_entropy", input, target)
     if numbers_are_known() and not bool(logical_and(input >= 0, input <= 1).all()):
         raise ArgumentError(
-            "binary_cross_entropy takes probabilities from 0 to 1; for logits use binary_cross_entropy_with_logits"
+            f"binary_cross_entropy takes probabilities from 0 to 1; got {input.min().item():g} to "
+            f"{input.max().item():g}: for logits use binary_cross_entropy_with_logits"
         )
     uncertainty = mul(input, sub(1.0, input))
     certain = lt(uncertainty, _LEAST)
@@ -293,7 +297,7 @@ def multi_margin_loss(
     """
     if p not in (1, 2):
         raise ArgumentError(f"multi_margin_loss has p = 1 or 2; got {p}")
-    dim = _class_dim("multi_margin_loss", input, weight)
+    dim = _class_dim("multi_margin_loss", input, target, weight)
     _check_classes("multi_margin_loss", input, target, dim, -1 - input.shape[dim])
     chosen = eq(unsqueeze(target, dim), arange(input.shape[dim], dtype=int64))
     own = sum_over(where(chosen, input, 0.0), dim, keepdim=True)

@@ -1,6 +1,7 @@
 """Products with a weight."""
 
 from pullback.base.errors import ShapeError
+from pullback.nn.functional.checks import check_tensor
 from pullback.tensor.linear import matmul
 from pullback.tensor.pointwise import add, mul
 from pullback.tensor.reduction import sum as sum_over
@@ -11,7 +12,7 @@ from pullback.tensor.tensor import Tensor
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x Wᵀ + b: x is (..., in), W (out, in) or (in,), b (out,); the result (..., out).
 
-    Raises ShapeError when the last size of x is not W's, DTypeError when their dtypes differ.
+    Raises ShapeError when the last size of x is not W's, DTypeError when their dtypes differ or x is no tensor.
 
     >>> import pullback as pb
     >>> pb.nn.functional.linear(pb.tensor([1.0, 2.0]), pb.tensor([[1.0, 1.0]]), pb.tensor([0.5]))
@@ -19,6 +20,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
     Source: torch.nn.functional.linear.
     """
+    check_tensor("linear", "input", input)
     if weight.ndim not in (1, 2):
         raise ShapeError(f"linear takes a weight (out, in) or (in,); got the shape {weight.shape}")
     if not input.ndim or input.shape[-1] != weight.shape[-1]:
