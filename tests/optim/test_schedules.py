@@ -44,6 +44,7 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: schedules.ExponentialLR(optimiser_at(1.0), gamma=0.5, last_epoch=3), ArgumentError, "group 0 has none"),
     (lambda: schedules.LambdaLR(ONE, [abs, abs]), ArgumentError, "each of the 1 parameter groups; got 2"),
     (lambda: schedules.LambdaLR(ONE, 0.5), DTypeError, "function of the epoch; got float"),
+    (lambda: schedules.MultiStepLR(ONE, 30), DTypeError, r"a list of epochs; got 30: write \[30\]"),
     (lambda: schedules.StepLR(ONE, step_size=0), ArgumentError, "positive whole number"),
     (lambda: schedules.ConstantLR(ONE, factor=1.5), ArgumentError, "from 0 to 1; got 1.5"),
     (lambda: schedules.LinearLR(ONE, start_factor=0.0), ArgumentError, "above 0 and at most 1"),

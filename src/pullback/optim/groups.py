@@ -18,10 +18,15 @@ SCHEDULED = ("initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")
 def as_groups(params: Params) -> list[Group]:
     """The parameters as a list of groups.
 
-    Raises ArgumentError when there are none, DTypeError for a single tensor and for a set.
+    Raises ArgumentError when there are none, DTypeError for a single tensor, a module, a dict and a set.
     """
     if isinstance(params, Tensor):
         raise DTypeError("an optimiser needs a list of tensors or of dicts; got one tensor: write [tensor]")
+    if hasattr(params, "parameters"):
+        raise DTypeError("an optimiser needs a list of tensors or of dicts; got a module: write model.parameters()")
+    if isinstance(params, Mapping):
+        remedy = "[group]" if "params" in params else "list(tensors.values())"
+        raise DTypeError(f"an optimiser needs a list of tensors or of dicts; got one dict: write {remedy}")
     items = _in_order(params)
     if not items:
         raise ArgumentError(

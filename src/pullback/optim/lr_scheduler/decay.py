@@ -142,6 +142,8 @@ class StepLR(FactorLR):
 class MultiStepLR(FactorLR):
     """The rate times gamma at each of the milestones; twice where an epoch is named twice.
 
+    Raises DTypeError for milestones that are no list.
+
     >>> import pullback as pb
     >>> optimizer = pb.optim.SGD([pb.ones(1)], lr=1.0)
     >>> schedule = pb.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[1, 3], gamma=0.5)
@@ -159,6 +161,8 @@ class MultiStepLR(FactorLR):
     def __init__(
         self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
     ) -> None:
+        if not isinstance(milestones, Iterable):
+            raise DTypeError(f"milestones are a list of epochs; got {milestones!r}: write [{milestones!r}]")
         self.milestones = Counter(milestones)
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
