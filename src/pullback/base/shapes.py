@@ -65,6 +65,11 @@ def reduced_shape(shape: Shape, axes: Sequence[int], keepdims: bool) -> Shape:
     return with_ones(shape, axes) if keepdims else without_axes(shape, axes)
 
 
+def span(count: int, step: int) -> int:
+    """How many places `count` entries take up when each is `step` after the one before."""
+    return max(count - 1, 0) * step + min(count, 1)
+
+
 def broadcast_shapes(*shapes: Shape) -> Shape:
     """The shape that all of them broadcast to; raises ShapeError naming the axis that does not fit.
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from pullback.base.dtypes import Array
 from pullback.base.errors import DTypeError, ShapeError
-from pullback.base.shapes import Shape, size_of
+from pullback.base.shapes import Shape, size_of, span
 from pullback.ir.node import Value
 from pullback.ir.types import Type
 from pullback.ops.record import op
@@ -59,13 +59,12 @@ def _pad_rule(x: Type, *, low: Sizes, high: Sizes, inner: Sizes, value: float) -
         raise ShapeError(f"pad needs a width for each of {x.rank} axes; got {low}, {high}, {inner}")
     if min((*low, *high, *inner, 0)) < 0:
         raise ShapeError(f"pad widths must not be negative; got {low}, {high}, {inner}")
-    gaps = [max(n - 1, 0) * i for n, i in zip(x.shape, inner, strict=True)]
-    return x.with_shape(tuple(a + n + b + g for a, n, b, g in zip(low, x.shape, high, gaps, strict=True)))
+    return x.with_shape(tuple(a + span(n, i + 1) + b for a, n, i, b in zip(low, x.shape, inner, high, strict=True)))
 
 
 def _pad_gradient(g: Value, y: Value, x: Value, low: Sizes, high: Sizes, inner: Sizes, value: float) -> Value:
     step = tuple(i + 1 for i in inner)
-    stop = tuple(a + max(n - 1, 0) * s + min(n, 1) for a, n, s in zip(low, x.shape, step, strict=True))
+    stop = tuple(a + span(n, s) for a, n, s in zip(low, x.shape, step, strict=True))
     return slice_(g, start=low, stop=stop, step=step)
 
 
@@ -89,11 +88,8 @@ def _slice_rule(x: Type, *, start: Sizes, stop: Sizes, step: Sizes) -> Type:
 
 
 def _slice_gradient(g: Value, y: Value, x: Value, start: Sizes, stop: Sizes, step: Sizes) -> Value:
-    inner = tuple(s - 1 for s in step)
-    span = [max(n - 1, 0) * s + min(n, 1) for n, s in zip(g.shape, step, strict=True)]
-    high = tuple(n - a - m for n, a, m in zip(x.shape, start, span, strict=True))
-    low = tuple(n - m - b for n, m, b in zip(x.shape, span, high, strict=True))
-    return pad(g, low=low, high=high, inner=inner, value=0)
+    high = tuple(n - a - span(m, s) for n, a, m, s in zip(x.shape, start, g.shape, step, strict=True))
+    return pad(g, low=start, high=high, inner=tuple(s - 1 for s in step), value=0)
 
 
 @op(_slice_rule, (_slice_gradient,), "y = x[start:stop:step]", ("gx = g where it was cut, 0 elsewhere",), flops=0)
@@ -122,18 +118,13 @@ def _concat_rule(*xs: Type, axis: int) -> Type:
 def _concat_gradient(
     gs: Sequence[Value], outputs: Sequence[Value], xs: Sequence[Value], params: dict[str, int]
 ) -> list[Value]:
-    (g,), axis = gs, params["axis"]
-    ends = np.cumsum([x.shape[axis] for x in xs]).tolist()
-    whole = [0] * len(g.shape)
-    return [
-        slice_(
-            g,
-            start=(*whole[:axis], end - x.shape[axis], *whole[axis + 1 :]),
-            stop=(*g.shape[:axis], end, *g.shape[axis + 1 :]),
-            step=(1,) * len(g.shape),
-        )
-        for x, end in zip(xs, ends, strict=True)
-    ]
+    (g,), parts, place = gs, [], 0
+    for x in xs:
+        start = tuple(place if axis == params["axis"] else 0 for axis in range(len(x.shape)))
+        stop = tuple(a + n for a, n in zip(start, x.shape, strict=True))
+        parts.append(slice_(g, start=start, stop=stop, step=(1,) * len(start)))
+        place = stop[params["axis"]]
+    return parts
 
 
 @op(

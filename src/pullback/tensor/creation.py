@@ -14,11 +14,16 @@ from pullback.ir.node import Value
 from pullback.ir.types import Type
 from pullback.ops import cast, iota
 from pullback.ops import full as full_op
-from pullback.tensor.promotion import wanted_dtype
+from pullback.tensor.promotion import convert, wanted_dtype
 from pullback.tensor.tensor import Tensor, as_leaf
 
 
-def _finish(value: Value, requires_grad: bool) -> Tensor:
+def finished(value: Value, device: Any, requires_grad: bool) -> Tensor:
+    """The value as a leaf on a device.
+
+    Raises ArgumentError for any device but the CPU, DTypeError where integers should require a gradient.
+    """
+    check_device(device)
     made = Tensor(value)
     if requires_grad:
         if not value.dtype.is_floating_point:
@@ -75,16 +80,15 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
 
     Source: torch.tensor.
     """
-    check_device(device)
     if isinstance(data, Tensor):
         value = data.detach().value
-        return _finish(cast(value, dtype=as_dtype(dtype)) if dtype is not None else value, requires_grad)
+        return finished(cast(value, dtype=as_dtype(dtype)) if dtype is not None else value, device, requires_grad)
     array = _to_array(data, wide=dtype is not None)
     if dtype is not None:
         if not isinstance(data, np.ndarray):
             check_range(array, as_dtype(dtype))
         array = _as(array, as_dtype(dtype))
-    return _finish(_constant(np.ascontiguousarray(array) if array.ndim else array), requires_grad)
+    return finished(_constant(np.ascontiguousarray(array) if array.ndim else array), device, requires_grad)
 
 
 def check_range(numbers: Any, dtype: DType) -> None:
@@ -138,17 +142,15 @@ def full(
 
     Source: torch.full.
     """
-    check_device(device)
     kind = type(fill_value)
     found = wanted_dtype(dtype, get_default_dtype() if kind is float else as_dtype(kind))
     check_range(fill_value, found)
-    return _finish(full_op(value=fill_value, shape=as_shape((size,)), dtype=found), requires_grad)
+    return _filled(fill_value, (size,), found, device, requires_grad)
 
 
 def _filled(number: float, size: tuple[Any, ...], dtype: Any, device: Any, requires_grad: bool) -> Tensor:
-    check_device(device)
     found = wanted_dtype(dtype, get_default_dtype())
-    return _finish(full_op(value=number, shape=as_shape(size), dtype=found), requires_grad)
+    return finished(full_op(value=number, shape=as_shape(size), dtype=found), device, requires_grad)
 
 
 def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -225,7 +227,6 @@ def arange(
 
     Source: torch.arange.
     """
-    check_device(device)
     first, last = (0, start) if end is None else (start, end)
     if step == 0 or (last - first) * step < 0:
         raise ArgumentError(
@@ -234,13 +235,9 @@ def arange(
     whole = all(isinstance(n, int) for n in (first, last, step))
     found = wanted_dtype(dtype, int64 if whole else get_default_dtype())
     if whole and (first, step) == (0, 1):
-        return _finish(iota(size=int(last), dtype=found), requires_grad)
+        return finished(iota(size=int(last), dtype=found), device, requires_grad)
     places = iota(size=math.ceil((last - first) / step), dtype=int64 if whole else get_default_dtype())
-    return _finish(_cast(places * step + first, found), requires_grad)
-
-
-def _cast(value: Value, dtype: DType) -> Value:
-    return value if value.dtype is dtype else cast(value, dtype=dtype)
+    return finished(convert(places * step + first, found), device, requires_grad)
 
 
 def linspace(
@@ -250,9 +247,8 @@ def linspace(
 
     Source: torch.linspace.
     """
-    check_device(device)
     array = np.linspace(start, end, steps, dtype=wanted_dtype(dtype, get_default_dtype()).numpy)
-    return _finish(_constant(array), requires_grad)
+    return finished(_constant(array), device, requires_grad)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -260,6 +256,5 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, 
 
     Source: torch.eye.
     """
-    check_device(device)
     array = np.eye(n, m, dtype=wanted_dtype(dtype, get_default_dtype()).numpy)
-    return _finish(_constant(array), requires_grad)
+    return finished(_constant(array), device, requires_grad)

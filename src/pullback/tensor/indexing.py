@@ -10,7 +10,7 @@ from pullback.base.dtypes import bool_, int64
 from pullback.base.errors import DTypeError, GradientError, IndexOutOfRange
 from pullback.base.shapes import Shape, broadcast_shapes, normalize_axis, size_of
 from pullback.ir.mode import mode
-from pullback.ir.node import Value
+from pullback.ir.node import Op, Value
 from pullback.tensor.creation import tensor
 from pullback.tensor.pointwise import where
 from pullback.tensor.promotion import convert, expand
@@ -59,19 +59,14 @@ def _width(item: Any) -> int:
 
 
 def _as_item(item: Any) -> Any:
-    if (
-        item is None
-        or isinstance(item, (slice, EllipsisType))
-        or (isinstance(item, int) and not isinstance(item, bool))
-    ):
+    if item is None or isinstance(item, (slice, EllipsisType)):
         return item
-    if isinstance(item, np.integer):
+    if isinstance(item, (int, np.integer)) and not isinstance(item, bool):
         return int(item)
     if isinstance(item, Tensor):
         found = item
     elif isinstance(item, (list, np.ndarray, bool, np.bool_)):
-        found = tensor(item)
-        found = found.to(int64) if isinstance(item, list) and not item else found
+        found = tensor(item, dtype=int64 if isinstance(item, list) and not item else None)
     else:
         raise IndexOutOfRange(f"an index is made of integers, slices, None, ..., lists and tensors; got {item!r}")
     if found.dtype.is_floating_point:
@@ -132,9 +127,8 @@ def _check_place(place: int, size: int, axis: int) -> int:
 def _bounds(item: slice, size: int) -> tuple[int, int, int]:
     if item.step is not None and int(item.step) < 1:
         raise IndexOutOfRange(f"a slice steps forward; got step {item.step}: use flip(dim)")
-    start, stop, step = slice(*(None if n is None else int(n) for n in (item.start, item.stop, item.step))).indices(
-        size
-    )
+    limits = (None if n is None else int(n) for n in (item.start, item.stop, item.step))
+    start, stop, step = slice(*limits).indices(size)
     return start, max(start, stop), step
 
 
@@ -156,7 +150,7 @@ def _put_front(picked: Tensor, rank: int, axes: list[int]) -> Tensor:
     return permute(picked, *order) if first else picked
 
 
-def _joint_index(input: Tensor, items: list[Any], axes: list[int]) -> tuple[Value, tuple[int, ...]]:
+def _joint_index(input: Tensor, items: list[Any], axes: list[int]) -> tuple[Value, Shape]:
     """One index into the indexed dims taken as one, from an index tensor for each of them."""
     shape = broadcast_shapes(*[items[a].shape for a in axes])
     given = [expand(checked_index(items[a], input.shape[a], a), shape) for a in axes]
@@ -183,10 +177,7 @@ def setitem(input: Tensor, key: Key, new: Any) -> None:
     while source.ndim > len(wanted) and source.shape[0] == 1:
         source = reshape(source, source.shape[1:])
     updates = expand(convert(source.value, input.dtype), wanted)
-    flat = ops.reshape(input.value, shape=(input.value.type.size,))
-    count = (size_of(wanted),)
-    written = ops.scatter(flat, ops.reshape(target.value, shape=count), ops.reshape(updates, shape=count), axis=0)
-    input.assign(ops.reshape(written, shape=input.shape))
+    input.assign(_written(ops.scatter, input, target.value, updates))
 
 
 def _places(input: Tensor, items: list[Any]) -> Tensor:
@@ -234,7 +225,7 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
     return _scattered(ops.scatter, input, dim, index, src)
 
 
-def _scattered(op: Any, input: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
+def _scattered(op: Op, input: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
     axis = normalize_axis(dim, input.ndim)
     places = linear_index(input.value, axis, index)
     if isinstance(src, Tensor) and src.ndim:
@@ -242,11 +233,15 @@ def _scattered(op: Any, input: Tensor, dim: int, index: Tensor, src: Any) -> Ten
         source = cut_box(src, boxes).value
     else:
         source = expand(src.value if isinstance(src, Tensor) else tensor(src, dtype=input.dtype).value, index.shape)
+    return Tensor(_written(op, input, places, convert(source, input.dtype)))
+
+
+def _written(op: Op, input: Tensor, places: Value, updates: Value) -> Value:
+    """What a tensor becomes when `op` brings updates to places of the flattened tensor."""
     count = (places.type.size,)
     flat = ops.reshape(input.value, shape=(input.value.type.size,))
-    updates = ops.reshape(convert(source, input.dtype), shape=count)
-    written = op(flat, ops.reshape(places, shape=count), updates, axis=0)
-    return Tensor(ops.reshape(written, shape=input.shape))
+    written = op(flat, ops.reshape(places, shape=count), ops.reshape(updates, shape=count), axis=0)
+    return ops.reshape(written, shape=input.shape)
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:

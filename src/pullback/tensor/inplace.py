@@ -6,8 +6,9 @@ from typing import Any
 import pullback.ops as ops
 from pullback.base.dtypes import kind_order
 from pullback.base.errors import DTypeError
-from pullback.tensor import indexing, pointwise
+from pullback.tensor import pointwise
 from pullback.tensor.creation import tensor
+from pullback.tensor.indexing import check_writable, masked_fill, scatter, scatter_add
 from pullback.tensor.promotion import convert, expand
 from pullback.tensor.random import Generator, normal_bits, uniform_bits
 from pullback.tensor.tensor import Tensor
@@ -19,15 +20,15 @@ def put(input: Tensor, result: Tensor, what: str) -> Tensor:
     Raises GradientError for leaves that require a gradient and for views, DTypeError when floats would go into
     integers.
     """
-    indexing.check_writable(input, what)
+    check_writable(input, what)
     if kind_order(result.dtype) > kind_order(input.dtype):
         raise DTypeError(f"{what} gives {result.dtype.name}, which does not go into a tensor of {input.dtype.name}")
     input.assign(convert(result.value, input.dtype))
     return input
 
 
-def _inplace(name: str) -> Callable[..., Tensor]:
-    function = getattr(pointwise, name)
+def _inplace(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    name = function.__name__
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         return put(self, function(self, *args, **kwargs), f"{name}_()")
@@ -41,7 +42,8 @@ NAMES = (
     "add sub mul div pow neg abs exp log sqrt rsqrt tanh sigmoid clamp floor ceil round relu lerp addcmul addcdiv "
     "remainder square reciprocal logical_and logical_or logical_not sin cos trunc"
 ).split()
-METHODS: dict[str, Callable[..., Any]] = {f"{name}_": _inplace(name) for name in NAMES}
+FUNCTIONS = [*(getattr(pointwise, name) for name in NAMES), masked_fill, scatter, scatter_add]
+METHODS: dict[str, Callable[..., Any]] = {f"{function.__name__}_": _inplace(function) for function in FUNCTIONS}
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
@@ -70,23 +72,7 @@ def uniform_(self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Ge
     return put(self, Tensor(uniform_bits(self.shape, self.dtype, generator) * (to - from_) + from_), "uniform_()")
 
 
-def masked_fill_(self: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """A number where the mask holds."""
-    return put(self, indexing.masked_fill(self, mask, value), "masked_fill_()")
-
-
-def scatter_add_(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """Another tensor's numbers added at the places named."""
-    return put(self, indexing.scatter_add(self, dim, index, src), "scatter_add_()")
-
-
-def scatter_(self: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
-    """Another tensor's numbers written at the places named."""
-    return put(self, indexing.scatter(self, dim, index, src), "scatter_()")
-
-
-for _method in (fill_, zero_, copy_, normal_, uniform_, masked_fill_, scatter_add_, scatter_):
-    METHODS[_method.__name__] = _method
+METHODS |= {method.__name__: method for method in (fill_, zero_, copy_, normal_, uniform_)}
 
 
 def augmented(name: str) -> Callable[[Tensor, Any], Tensor]:

@@ -8,7 +8,7 @@ from pullback.ir.node import Value
 from pullback.tensor.pointwise import add, mul
 from pullback.tensor.promotion import convert, expand
 from pullback.tensor.reduction import sum as sum_over
-from pullback.tensor.shaping import reshape, unsqueeze
+from pullback.tensor.shaping import reshape, squeeze, unsqueeze
 from pullback.tensor.tensor import Tensor
 
 
@@ -41,12 +41,8 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
             f"{other.shape} ({x.shape[-1]} and {y.shape[-2]})"
         )
     product = _stacked(x, y)
-    shape = list(product.shape)
-    if other.ndim == 1:
-        del shape[-1]
-    if input.ndim == 1:
-        del shape[-1 if other.ndim == 1 else -2]
-    return product if len(shape) == product.ndim else reshape(product, shape)
+    added = [-2] * (input.ndim == 1) + [-1] * (other.ndim == 1)
+    return squeeze(product, added) if added else product
 
 
 def _stacked(x: Tensor, y: Tensor) -> Tensor:

@@ -7,30 +7,25 @@ from pullback.tensor import indexing, inplace, linear, pointwise, printing, redu
 from pullback.tensor.creation import check_device, zeros
 from pullback.tensor.tensor import Tensor
 
-_POINTWISE = """
-    abs add addcdiv addcmul atan bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor
-    ceil clamp cos cosh div divide eq erf exp expm1 floor floor_divide fmod frac ge gt isclose isfinite isinf isnan le
-    lerp log log10 log1p log2 logical_and logical_not logical_or logical_xor lt maximum minimum mul multiply nan_to_num
-    ne neg reciprocal relu remainder round rsqrt sigmoid sign sin sinh sqrt square sub tan tanh true_divide trunc
-""".split()
-_REDUCTION = """
-    all amax amin any argmax argmin argsort count_nonzero cumsum gather log_softmax logsumexp max mean min norm prod
-    softmax sort std sum take_along_dim var
-""".split()
-_SHAPING = """
-    broadcast_to chunk diag diagonal expand expand_as flatten flip movedim narrow permute repeat repeat_interleave
-    reshape roll select split squeeze t tile transpose tril triu unbind unflatten unsqueeze view
-""".split()
-_INDEXING = "index_select masked_fill masked_select nonzero scatter scatter_add".split()
-_LINEAR = "addmm bmm dot matmul mm mv outer".split()
-
-for _room, _names in (
-    (pointwise, _POINTWISE), (reduction, _REDUCTION), (shaping, _SHAPING), (indexing, _INDEXING), (linear, _LINEAR),
-):  # fmt: skip
-    for _name in _names:
-        setattr(Tensor, _name, getattr(_room, _name))
-for _name, _method in inplace.METHODS.items():
-    setattr(Tensor, _name, _method)
+_FUNCTIONS = {
+    pointwise: """
+        abs add addcdiv addcmul atan bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift
+        bitwise_xor ceil clamp clone cos cosh div divide eq erf exp expm1 floor floor_divide fmod frac ge gt isclose
+        isfinite isinf isnan le lerp log log10 log1p log2 logical_and logical_not logical_or logical_xor lt maximum
+        minimum mul multiply nan_to_num ne neg reciprocal relu remainder round rsqrt sigmoid sign sin sinh sqrt square
+        sub tan tanh true_divide trunc
+    """,
+    reduction: """
+        all amax amin any argmax argmin argsort count_nonzero cumsum gather log_softmax logsumexp max mean min norm prod
+        softmax sort std sum take_along_dim var
+    """,
+    shaping: """
+        broadcast_to chunk diag diagonal expand expand_as flatten flip movedim narrow permute repeat repeat_interleave
+        reshape roll select split squeeze t tile transpose tril triu unbind unflatten unsqueeze view
+    """,
+    indexing: "index_select masked_fill masked_select nonzero scatter scatter_add",
+    linear: "addmm bmm dot matmul mm mv outer",
+}
 
 
 def _reflected(function: Any) -> Any:
@@ -43,29 +38,6 @@ def _comparison(function: Any) -> Any:
 
 def _is_operand(x: Any) -> bool:
     return x is not None and not isinstance(x, (str, list, tuple, dict, type))
-
-
-_OPERATORS = {
-    "add": pointwise.add, "sub": pointwise.sub, "mul": pointwise.mul, "truediv": pointwise.div,
-    "floordiv": pointwise.floor_divide, "mod": pointwise.remainder, "pow": pointwise.power, "matmul": linear.matmul,
-    "and": pointwise.bitwise_and, "or": pointwise.bitwise_or, "xor": pointwise.bitwise_xor,
-    "lshift": pointwise.bitwise_left_shift, "rshift": pointwise.bitwise_right_shift,
-}  # fmt: skip
-for _name, _function in _OPERATORS.items():
-    setattr(Tensor, f"__{_name}__", _function)
-    setattr(Tensor, f"__r{_name}__", _reflected(_function))
-for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    setattr(Tensor, f"__{_name}__", _comparison(getattr(pointwise, _name)))
-for _name, _twin in (("iadd", "add"), ("isub", "sub"), ("imul", "mul"), ("itruediv", "div")):
-    setattr(Tensor, f"__{_name}__", inplace.augmented(_twin))
-setattr(Tensor, "__neg__", pointwise.neg)  # noqa: B010  # mypy knows the method under TYPE_CHECKING
-setattr(Tensor, "__pos__", lambda self: self)  # noqa: B010
-setattr(Tensor, "__abs__", pointwise.abs)  # noqa: B010
-setattr(Tensor, "__invert__", pointwise.bitwise_not)  # noqa: B010
-setattr(Tensor, "__getitem__", indexing.getitem)  # noqa: B010
-setattr(Tensor, "__setitem__", indexing.setitem)  # noqa: B010
-setattr(Tensor, "__repr__", printing.tensor_text)  # noqa: B010
-setattr(Tensor, "pow", pointwise.power)  # noqa: B010
 
 
 def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Tensor:
@@ -97,8 +69,6 @@ _CASTS = {
     "float": "float32", "double": "float64", "half": "float16", "bfloat16": "bfloat16", "int": "int32",
     "long": "int64", "short": "int16", "char": "int8", "byte": "uint8", "bool": "bool",
 }  # fmt: skip
-for _name, _dtype in _CASTS.items():
-    setattr(Tensor, _name, _cast_method(_name, _dtype))
 
 
 def cpu(self: Tensor) -> Tensor:
@@ -162,13 +132,6 @@ def equal(input: Tensor, other: Tensor) -> bool:
     return input.shape == other.shape and bool(reduction.all(pointwise.eq(input, other)))
 
 
-for _method in (
-    to, pointwise.clone, cpu, contiguous, size, numel, dim, element_size, is_floating_point, type_as, new_zeros,
-    allclose, equal,
-):  # fmt: skip
-    setattr(Tensor, _method.__name__, _method)
-
-
 class device:
     """A device. There is one, the CPU; the class is here so that scripts that name it run.
 
@@ -193,8 +156,6 @@ class device:
 
 
 _CPU = device()
-setattr(Tensor, "nelement", numel)  # noqa: B010
-setattr(Tensor, "ndimension", dim)  # noqa: B010
 
 
 def _transposed(self: Tensor) -> Tensor:
@@ -207,10 +168,32 @@ def _matrices_transposed(self: Tensor) -> Tensor:
     return shaping.transpose(self, -1, -2)
 
 
-def _device(self: Tensor) -> "device":
+def _device(self: Tensor) -> device:
     """Where the tensor is: the CPU."""
     return _CPU
 
 
-for _name, _method in (("T", _transposed), ("mT", _matrices_transposed), ("device", _device)):
-    setattr(Tensor, _name, property(_method))
+_OPERATORS = {
+    "add": pointwise.add, "sub": pointwise.sub, "mul": pointwise.mul, "truediv": pointwise.div,
+    "floordiv": pointwise.floor_divide, "mod": pointwise.remainder, "pow": pointwise.power, "matmul": linear.matmul,
+    "and": pointwise.bitwise_and, "or": pointwise.bitwise_or, "xor": pointwise.bitwise_xor,
+    "lshift": pointwise.bitwise_left_shift, "rshift": pointwise.bitwise_right_shift,
+}  # fmt: skip
+_METHODS: dict[str, Any] = {
+    **{name: getattr(room, name) for room, names in _FUNCTIONS.items() for name in names.split()},
+    **inplace.METHODS,
+    **{f"__{name}__": function for name, function in _OPERATORS.items()},
+    **{f"__r{name}__": _reflected(function) for name, function in _OPERATORS.items()},
+    **{f"__{name}__": _comparison(getattr(pointwise, name)) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
+    **{name: _cast_method(name, dtype) for name, dtype in _CASTS.items()},
+    **{method.__name__: method for method in (to, cpu, contiguous, size, numel, dim, element_size, is_floating_point)},
+    **{method.__name__: method for method in (type_as, new_zeros, allclose, equal)},
+    "__iadd__": inplace.augmented("add"), "__isub__": inplace.augmented("sub"),
+    "__imul__": inplace.augmented("mul"), "__itruediv__": inplace.augmented("div"),
+    "__neg__": pointwise.neg, "__pos__": lambda self: self, "__abs__": pointwise.abs,
+    "__invert__": pointwise.bitwise_not, "__getitem__": indexing.getitem, "__setitem__": indexing.setitem,
+    "__repr__": printing.tensor_text, "pow": pointwise.power, "nelement": numel, "ndimension": dim,
+    "T": property(_transposed), "mT": property(_matrices_transposed), "device": property(_device),
+}  # fmt: skip
+for _name, _method in _METHODS.items():
+    setattr(Tensor, _name, _method)

@@ -21,9 +21,10 @@ _EXAMPLE = """
 
 
 def _unary(op: Op, name: str, doc: str, keeps_integers: bool = False) -> Callable[[Tensor], Tensor]:
+    prepared = promoted if keeps_integers else floating
+
     def function(input: Tensor) -> Tensor:
-        (x,) = promoted(input) if keeps_integers else floating(input)
-        return Tensor(op(x))
+        return Tensor(op(*prepared(input)))
 
     return _named(function, name, f"{doc} Shape and dtype stay{'' if keeps_integers else '; integers become floats'}.")
 
@@ -79,9 +80,9 @@ ceil = _rounding(ops.ceil, "ceil", "⌈x⌉.")
 round = _rounding(ops.round_, "round", "The nearest whole number; halves go to the even one.")
 
 
-def _binary(op: Op, name: str, doc: str) -> Callable[[Any, Any], Tensor]:
+def _binary(op: Op, name: str, doc: str, prepared: Any = promoted) -> Callable[[Any, Any], Tensor]:
     def function(input: Any, other: Any) -> Tensor:
-        return Tensor(op(*promoted(input, other)))
+        return Tensor(op(*prepared(input, other)))
 
     return _named(function, name, doc + " Operands are promoted and broadcast.")
 
@@ -121,40 +122,24 @@ bitwise_right_shift = _binary(ops.shift_right, "bitwise_right_shift", "⌊x / 2�
 bitwise_not = _unary(ops.bitwise_not, "bitwise_not", "Every bit turned over.", keeps_integers=True)
 
 
-def _comparison(op: Op, name: str, doc: str) -> Callable[[Any, Any], Tensor]:
-    def function(input: Any, other: Any) -> Tensor:
-        return Tensor(op(*_comparable(as_operand(input), as_operand(other))))
-
-    return _named(function, name, doc + " Operands are promoted and broadcast.")
-
-
-def _comparable(x: Any, y: Any) -> list[Value]:
+def _comparable(input: Any, other: Any) -> list[Value]:
     """Both in one dtype that holds them: a uint8 is compared with 300 or −1 in int64."""
+    x, y = as_operand(input), as_operand(other)
     dtype = result_type(x, y)
     outside = [n for n in (x, y) if type(n) is int and dtype.kind == "int" and wrapped(n, dtype) != n]
     return values_of([x, y], int64 if outside else dtype)
 
 
-eq = _comparison(ops.eq, "eq", "x = y.")
-ne = _comparison(ops.ne, "ne", "x ≠ y.")
-lt = _comparison(ops.lt, "lt", "x < y.")
-le = _comparison(ops.le, "le", "x ≤ y.")
+def _exchanged(input: Any, other: Any) -> list[Value]:
+    return _comparable(other, input)
 
 
-def gt(input: Any, other: Any) -> Tensor:
-    """x > y. Operands are promoted and broadcast.
-
-    Source: torch.gt.
-    """
-    return lt(other, input)
-
-
-def ge(input: Any, other: Any) -> Tensor:
-    """x ≥ y. Operands are promoted and broadcast.
-
-    Source: torch.ge.
-    """
-    return le(other, input)
+eq = _binary(ops.eq, "eq", "x = y.", _comparable)
+ne = _binary(ops.ne, "ne", "x ≠ y.", _comparable)
+lt = _binary(ops.lt, "lt", "x < y.", _comparable)
+le = _binary(ops.le, "le", "x ≤ y.", _comparable)
+gt = _binary(ops.lt, "gt", "x > y.", _exchanged)
+ge = _binary(ops.le, "ge", "x ≥ y.", _exchanged)
 
 
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
@@ -264,7 +249,7 @@ def sinh(input: Tensor) -> Tensor:
 
     Source: torch.sinh.
     """
-    x = _as_float(input)
+    x = as_float(input)
     return mul(sub(expm1(x), expm1(neg(x))), 0.5)
 
 
@@ -273,11 +258,12 @@ def cosh(input: Tensor) -> Tensor:
 
     Source: torch.cosh.
     """
-    x = _as_float(input)
+    x = as_float(input)
     return mul(add(exp(x), exp(neg(x))), 0.5)
 
 
-def _as_float(input: Tensor) -> Tensor:
+def as_float(input: Tensor) -> Tensor:
+    """The tensor itself when it holds floats, else its numbers in the default dtype."""
     return input if input.dtype.is_floating_point else Tensor(*floating(input))
 
 
@@ -322,19 +308,9 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     """
     if not isinstance(condition, Tensor) or condition.dtype is not bool_:
         raise DTypeError(f"where needs a condition of bools, such as x > 0; got {condition!r}"[:200])
-    x, y = as_operand(input), as_operand(other)
-    a, b = values_of([x, y], result_type(x, y)) if isinstance(x, Tensor) or isinstance(y, Tensor) else _two(x, y)
-    shape = _common(condition.value, a, b)
-    return Tensor(ops.where(expand(condition.value, shape), expand(a, shape), expand(b, shape)))
-
-
-def _two(x: Any, y: Any) -> tuple[Value, Value]:
-    dtype = result_type(x, y)
-    return ops.full(value=x, shape=(), dtype=dtype), ops.full(value=y, shape=(), dtype=dtype)
-
-
-def _common(*values: Value) -> tuple[int, ...]:
-    return broadcast_shapes(*[v.shape for v in values])
+    a, b = promoted(input, other)
+    shape = broadcast_shapes(condition.shape, a.shape)
+    return Tensor(ops.where(*(expand(value, shape) for value in (condition.value, a, b))))
 
 
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
@@ -389,7 +365,7 @@ def isinf(input: Tensor) -> Tensor:
 
     Source: torch.isinf.
     """
-    return eq(abs(_as_float(input)), math.inf)
+    return eq(abs(as_float(input)), math.inf)
 
 
 def isfinite(input: Tensor) -> Tensor:
@@ -397,7 +373,7 @@ def isfinite(input: Tensor) -> Tensor:
 
     Source: torch.isfinite.
     """
-    return lt(abs(_as_float(input)), math.inf)
+    return lt(abs(as_float(input)), math.inf)
 
 
 def nan_to_num(input: Tensor, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:

@@ -1,16 +1,17 @@
 """What operands become before an op sees them: one dtype, one shape."""
 
+import functools
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+import pullback.ops as ops
 from pullback.base.dtypes import DType, as_dtype, bool_, int64, kind_order, promote
 from pullback.base.errors import DTypeError
 from pullback.base.settings import get_default_dtype
 from pullback.base.shapes import Shape, broadcast_shapes
 from pullback.ir.node import Value
-from pullback.ops import broadcast, cast, full
 from pullback.tensor.tensor import Tensor, from_array
 
 Number = bool | int | float
@@ -49,42 +50,37 @@ def result_type(*operands: Any) -> DType:
 
     Source: torch.result_type.
     """
-    ranks: list[DType | None] = [None, None, None]
+    arrays: list[DType] = []
+    scalars: list[DType] = []
+    numbers: list[DType] = []
     for x in operands:
-        level = 2 if not isinstance(x, Tensor) or x.is_number else (0 if x.ndim else 1)
-        dtype = (
-            x.dtype if isinstance(x, Tensor) and not x.is_number else _number_dtype(1.0 if isinstance(x, Tensor) else x)
-        )
-        known = ranks[level]
-        ranks[level] = dtype if known is None else promote(known, dtype)
-    present = [dtype for dtype in ranks if dtype is not None]
-    result = present[0]
-    for dtype in present[1:]:
-        if kind_order(dtype) > kind_order(result):
-            result = dtype
-    return result
+        if not isinstance(x, Tensor) or x.is_number:
+            numbers.append(get_default_dtype() if isinstance(x, Tensor) else _number_dtype(x))
+        else:
+            (arrays if x.ndim else scalars).append(x.dtype)
+    # Of equally high kinds the first counts.
+    return max((functools.reduce(promote, level) for level in (arrays, scalars, numbers) if level), key=kind_order)
 
 
-def convert(value: Value, dtype: DType) -> Value:
-    """The value in this dtype, without an op when it has it already."""
-    return value if value.dtype is dtype else cast(value, dtype=dtype)
+convert = ops.as_dtype_of
 
 
 def expand(value: Value, shape: Shape) -> Value:
     """The value broadcast to this shape, without an op when it has it already."""
-    return value if value.shape == shape else broadcast(value, shape=shape)
+    return value if value.shape == shape else ops.broadcast(value, shape=shape)
 
 
 def values_of(operands: Iterable[Any], dtype: DType) -> list[Value]:
     """The operands as values of one dtype and one shape."""
-    items = [x if isinstance(x, Tensor) else as_operand(x) for x in operands]
+    items = list(map(as_operand, operands))
     shape = broadcast_shapes(*[x.shape for x in items if isinstance(x, Tensor)])
-    return [
-        expand(convert(x.value, dtype), shape)
-        if isinstance(x, Tensor)
-        else full(value=_cut(x, dtype), shape=shape, dtype=dtype)
-        for x in items
-    ]
+    return [_value_of(x, dtype, shape) for x in items]
+
+
+def _value_of(x: Tensor | Number, dtype: DType, shape: Shape) -> Value:
+    if isinstance(x, Tensor):
+        return expand(convert(x.value, dtype), shape)
+    return ops.full(value=_cut(x, dtype), shape=shape, dtype=dtype)
 
 
 def _cut(number: Number, dtype: DType) -> Number:

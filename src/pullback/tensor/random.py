@@ -14,9 +14,9 @@ from pullback.base.settings import get_default_dtype
 from pullback.base.shapes import Shape, as_shape
 from pullback.ir.mode import mode
 from pullback.ir.node import Value
-from pullback.tensor.creation import check_device
+from pullback.tensor.creation import check_device, finished
 from pullback.tensor.promotion import convert, wanted_dtype
-from pullback.tensor.tensor import Tensor, as_leaf, from_array
+from pullback.tensor.tensor import Tensor, from_array
 
 
 class Generator:
@@ -136,13 +136,6 @@ def normal_bits(shape: Shape, dtype: Any, generator: Generator | None) -> Value:
     return convert(ops.sqrt(ops.log(distance) * -2.0) * ops.cos(angle), dtype)
 
 
-def _made(value: Value, requires_grad: bool) -> Tensor:
-    found = Tensor(value)
-    if requires_grad:
-        found._value = as_leaf(value, found, True)
-    return found
-
-
 def _float_dtype(dtype: Any) -> Any:
     found = wanted_dtype(dtype, get_default_dtype())
     if not found.is_floating_point:
@@ -157,8 +150,7 @@ def rand(
 
     Source: torch.rand (other numbers for the same seed).
     """
-    check_device(device)
-    return _made(uniform_bits(as_shape(size), _float_dtype(dtype), generator), requires_grad)
+    return finished(uniform_bits(as_shape(size), _float_dtype(dtype), generator), device, requires_grad)
 
 
 def randn(
@@ -168,8 +160,7 @@ def randn(
 
     Source: torch.randn (other numbers for the same seed).
     """
-    check_device(device)
-    return _made(normal_bits(as_shape(size), _float_dtype(dtype), generator), requires_grad)
+    return finished(normal_bits(as_shape(size), _float_dtype(dtype), generator), device, requires_grad)
 
 
 def rand_like(input: Tensor, *, dtype: Any = None) -> Tensor:

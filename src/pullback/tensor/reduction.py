@@ -11,8 +11,8 @@ from pullback.base.errors import DTypeError, IndexOutOfRange, ShapeError
 from pullback.base.shapes import normalize_axes, normalize_axis, reduced_shape, size_of, with_ones, without_axes
 from pullback.ir.node import Op, Value
 from pullback.tensor import pointwise
-from pullback.tensor.pointwise import cast_to, clone, eq, exp, isinf, log, ne, power, truth, where
-from pullback.tensor.promotion import convert, floating, wanted_dtype
+from pullback.tensor.pointwise import as_float, cast_to, clone, eq, exp, isinf, log, ne, power, truth, where
+from pullback.tensor.promotion import convert, wanted_dtype
 from pullback.tensor.shaping import flatten, squeeze, unbind, unflatten
 from pullback.tensor.tensor import Tensor
 
@@ -361,7 +361,7 @@ def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
 
     Source: torch.logsumexp.
     """
-    x = input if input.dtype.is_floating_point else Tensor(*floating(input))
+    x = as_float(input)
     top = _top(x, dim)
     top = where(isinf(top), 0.0, top)
     total = log(sum(exp(x - top), dim, keepdim=True)) + top

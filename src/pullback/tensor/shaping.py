@@ -6,7 +6,7 @@ from typing import Any
 import pullback.ops as ops
 from pullback.base.dtypes import int64
 from pullback.base.errors import ArgumentError, ShapeError
-from pullback.base.shapes import as_shape, infer_size, normalize_axes, normalize_axis, size_of
+from pullback.base.shapes import as_shape, infer_size, normalize_axes, normalize_axis, size_of, span
 from pullback.ir.node import Value
 from pullback.tensor.promotion import convert, result_type
 from pullback.tensor.promotion import expand as expand_value
@@ -22,6 +22,10 @@ def _view(value: Value) -> Tensor:
 def _sizes(given: tuple[Any, ...]) -> tuple[int, ...]:
     items = tuple(given[0]) if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
     return tuple(int(n) for n in items)
+
+
+def _listed(given: Any) -> list[Any]:
+    return list(given) if isinstance(given, (tuple, list)) else [given]
 
 
 def reshape(input: Tensor, *shape: Any) -> Tensor:
@@ -125,8 +129,8 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
 
     Source: torch.movedim.
     """
-    moved = [normalize_axis(d, input.ndim) for d in ([source] if isinstance(source, int) else source)]
-    places = [normalize_axis(d, input.ndim) for d in ([destination] if isinstance(destination, int) else destination)]
+    moved = [normalize_axis(d, input.ndim) for d in _listed(source)]
+    places = [normalize_axis(d, input.ndim) for d in _listed(destination)]
     if len(set(moved)) != len(moved) or len(set(places)) != len(places) or len(moved) != len(places):
         raise ArgumentError(f"movedim takes each dim and each place once; got {source} and {destination}")
     rest = iter(d for d in range(input.ndim) if d not in moved)
@@ -270,22 +274,17 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
 
     Source: torch.roll.
     """
-    if not isinstance(shifts, int) or not isinstance(dims, int | None):
-        return _rolled(input, [shifts] if isinstance(shifts, int) else shifts, dims)
-    if dims is None:
-        return reshape(roll(flatten(input), shifts, 0), input.shape)
-    size = input.shape[normalize_axis(dims, input.ndim)]
-    place = shifts % size if size else 0
-    return cat([narrow(input, dims, size - place, place), narrow(input, dims, 0, size - place)], dims)
-
-
-def _rolled(input: Tensor, shifts: Sequence[int], dims: int | Sequence[int] | None) -> Tensor:
-    axes = list(dims) if isinstance(dims, (tuple, list)) else [dims]
-    if len(axes) != len(shifts):
-        raise ArgumentError(f"roll needs as many shifts as dims; got {tuple(shifts)} and {dims}")
-    for shift, axis in zip(shifts, axes, strict=True):
-        input = roll(input, shift, axis)
-    return input
+    x, moves = input, _listed(shifts)
+    if dims is None and len(moves) == 1:
+        return reshape(roll(flatten(x), moves, 0), x.shape)
+    axes = _listed(dims)
+    if len(axes) != len(moves):
+        raise ArgumentError(f"roll needs as many shifts as dims; got {tuple(moves)} and {dims}")
+    for move, axis in zip(moves, axes, strict=True):
+        size = x.shape[normalize_axis(axis, x.ndim)]
+        place = move % size if size else 0
+        x = cat([narrow(x, axis, size - place, place), narrow(x, axis, 0, size - place)], axis)
+    return x
 
 
 def repeat(input: Tensor, *sizes: Any) -> Tensor:
@@ -354,16 +353,14 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
 
     Source: torch.diagonal.
     """
-    last = movedim(
-        movedim(input, dim1, -1), dim2 - (normalize_axis(dim1, input.ndim) < normalize_axis(dim2, input.ndim)), -1
-    )
+    first, second = normalize_axis(dim1, input.ndim), normalize_axis(dim2, input.ndim)
+    last = movedim(movedim(input, first, -1), second - (first < second), -1)
     n, m = last.shape[-2:]
     first_row, first_column = max(-offset, 0), max(offset, 0)
     length = max(min(n - first_row, m - first_column), 0)
     flat = flatten(last, -2, -1)
     start = first_row * m + first_column
-    stop = start + max(length - 1, 0) * (m + 1) + min(length, 1)
-    return cut(flat, {flat.ndim - 1: (start, stop, m + 1)})
+    return cut(flat, {flat.ndim - 1: (start, start + span(length, m + 1), m + 1)})
 
 
 def diag(input: Tensor, diagonal_: int = 0) -> Tensor:
@@ -375,9 +372,8 @@ def diag(input: Tensor, diagonal_: int = 0) -> Tensor:
         return diagonal(input, diagonal_)
     if input.ndim != 1:
         raise ShapeError(f"diag takes a vector or a matrix; got the shape {input.shape}")
-    n = input.shape[0] + abs(diagonal_)
     (size,) = input.shape
+    n = size + abs(diagonal_)
     start = max(diagonal_, 0) + max(-diagonal_, 0) * n
-    span = max(size - 1, 0) * (n + 1) + min(size, 1)
-    flat = ops.pad(input.value, low=(start,), high=(n * n - start - span,), inner=(n,), value=0)
+    flat = ops.pad(input.value, low=(start,), high=(n * n - start - span(size, n + 1),), inner=(n,), value=0)
     return Tensor(ops.reshape(flat, shape=(n, n)))
