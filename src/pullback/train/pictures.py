@@ -108,7 +108,7 @@ def confusion(report: ClassificationReport) -> Any:
     size = 2.2 + 0.42 * len(matrix)
     figure = _figure(size, size)
     axes = figure.subplots()
-    axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=1.4 * max(1, matrix[~wrong.mask].max(initial=0)))
+    axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=2 * max(1, matrix[~wrong.mask].max(initial=0)))
     for (i, j), count in np.ndenumerate(matrix):
         if count:
             axes.text(j, i, str(count), ha="center", va="center", color=BLUE if i == j else INK, fontsize=9)
@@ -148,8 +148,8 @@ def predictions(found: Array, truth: Array, name: str) -> Any:
     figure = _figure(4.8, 4.8)
     axes = figure.subplots()
     low, high = float(min(found.min(), truth.min())), float(max(found.max(), truth.max()))
-    axes.plot([low, high], [low, high], color=PALE, linewidth=1.5)
+    axes.plot([low, high], [low, high], color=ORANGE, linewidth=1.2)
     axes.scatter(truth, found, s=14, color=BLUE, alpha=0.6, linewidths=0)
-    axes.set(xlabel=f"true {name}", ylabel=f"predicted {name}", title=f"{name}: the test rows")
+    axes.set(xlabel=f"true {name}", ylabel=f"predicted {name}", title=f"Predictions on the {len(truth):,} test rows")
     _plain(axes)
     return figure
