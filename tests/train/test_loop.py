@@ -19,7 +19,7 @@ from pullback.train.run import Run
 from pullback.train.session import begin, carry_through
 from tests.train.short_runs import run_through, short_config
 
-PLAIN = {"optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9}, "training": {"clip_norm": 0.5}}
+PLAIN = {"optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9}, "training": {"clip_norm": 0.5, "label_smoothing": 0.1}}
 
 
 def test_loop_is_the_one_that_everyone_writes(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_loop_is_the_one_that_everyone_writes(tmp_path: Path) -> None:
     loader = DataLoader(problem.train, 64, shuffle=True, seed=config.seed)
     for _ in range(3):
         for rows, targets in loader:
-            loss = pb.nn.functional.cross_entropy(net(rows), targets)
+            loss = pb.nn.functional.cross_entropy(net(rows), targets, label_smoothing=0.1)
             optimizer.zero_grad()
             loss.backward()
             pb.nn.utils.clip_grad_norm_(net.parameters(), 0.5)
