@@ -17,7 +17,7 @@ from pullback.emit.titles import Title
 from pullback.ir.node import Node, Value
 from pullback.ir.program import Program
 
-WIDTH = 72  # of an expression; a longer one is cut in two lines
+WIDTH = 80  # of an expression; a longer one is cut in two lines
 ELIDED = 256 * 1024  # bytes from which NumPy reuses the memory, and so the layout, of an unnamed operand
 RULES = 3  # of differentiation in one line
 FEW = 16  # elements
