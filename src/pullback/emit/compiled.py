@@ -41,6 +41,6 @@ def would_run_again(call: TracedCall) -> bool:
     """Whether what the program depends on, besides its arguments, is as it was."""
     traced = call.traced
     kept = zip(traced.state, traced.program.inputs[len(traced.arguments) :], strict=False)
-    return all(x._value.type == value.type for x, value in kept) and all(
-        guard.read() == guard.expected for guard in traced.guards
-    )
+    return all(
+        x._value.type == value.type and x._value.requires_grad == value.requires_grad for x, value in kept
+    ) and all(guard.read() == guard.expected for guard in traced.guards)
