@@ -67,7 +67,7 @@ def binary_rows() -> list[Call]:
         line = f"x.{name}(y)" if name != "fmod" else "x.detach().fmod(y.detach())"
         rows += calls(line, "edges", x=LEFT, y=RIGHT)
         rows += calls(f"x.{name}(y)", "empty", x=spread(0, 3), y=spread(3))
-        rows += calls(f"x.{name}(y)", "0-d", x=spread(low=0.5), y=spread(2, low=0.5))
+        rows += calls(f"x.{name}(y)", "0-d", x=spread(low=0.5), y=spread(2, low=0.5, seed=2))
     # PyTorch's floor_divide has no gradient; here it is 0, as that of floor.
     plain = {"x": of(LEFT.array, requires_grad=False), "y": of(RIGHT.array, requires_grad=False)}
     rows += calls("lib.floor_divide(x, y)\nx // y\nlib.div(x, y, rounding_mode='floor')", "edges", **plain)
@@ -151,14 +151,14 @@ def with_numbers() -> list[Call]:
     for dtype in ("float64", "float32", "float16", "bfloat16", "int64", "int32", "uint8", "bool"):
         numbers = {"uint8": [0, 1, 3, 250], "bool": [0, 1], "int64": [-7, -1, 0, 4], "int32": [-7, -1, 0, 4]}
         given = of(numbers.get(dtype, [-2.5, -1.0, 0.0, 0.75, 1.0, 3.0]), dtype)
-        rows += [Call(row.line, {"x": given}, dtype, HALVES) for row in NUMBERS]
+        rows += [Call(row.line, {"x": given}, f"numbers {dtype}", HALVES) for row in NUMBERS]
     rows += [Call(row.line, {"x": of(EDGES)}, "edges") for row in NUMBERS]
     return without(
         rows,
         # PyTorch takes -1 in uint8 for 255, so that the lower bound lies above the upper one.
-        "uint8: x.clamp(-1, 1)",
+        "numbers uint8: x.clamp(-1, 1)",
         # PyTorch refuses the difference of bools; here they count as 0 and 1.
-        *("bool: x - 0.5", "bool: 1 - x", "bool: +x", "bool: lib.sub(x, 2, alpha=3)"),
+        *("numbers bool: x - 0.5", "numbers bool: 1 - x", "numbers bool: +x", "numbers bool: lib.sub(x, 2, alpha=3)"),
         # Gradients where the value is NaN.
         *("edges: x ** -0.5", "edges: x.clamp(-1, 1)"),
     )

@@ -9,7 +9,7 @@ import pytest
 import pullback as pb
 from pullback.tensor.tensor import from_array
 from tests.contracts import rows_indexing, rows_tensor
-from tests.contracts.calls import REFUSALS, Call, names_called, tensors_in
+from tests.contracts.calls import REFUSALS, Call, names_called, spread, tensors_in
 
 ROWS: list[Call] = [*rows_tensor.ORACLE_ROWS, *rows_indexing.ORACLE_ROWS]
 FUNCTIONS, METHODS = names_called(ROWS)
@@ -104,3 +104,45 @@ def test_how_numbers_lie_in_memory_changes_nothing(row: Call) -> None:
         # Sums and products of matrices may run in another order, which moves the last places.
         rtol = 1e-13 if a.dtype is pb.float64 else 1e-6 if a.dtype is pb.float32 else 0.0
         np.testing.assert_allclose(np.asarray(b.tolist()), np.asarray(a.tolist()), rtol, rtol / 10, equal_nan=True)
+
+
+SMOOTH = {"", "float64", "broadcast", "both ways", "(2, 3, 2)", "0-d", "one", "linear", "by index", "far apart"}
+# Infinite before they are mended; and written twice to one place, where the gradient goes to both as in PyTorch.
+KINKED = {"lib.nan_to_num(x / 0)", "(x / 0).nan_to_num(nan=1.0, posinf=2.0, neginf=3.0)", "lib.scatter(x, 0, j, y)"}
+DIFFERENTIABLE = [
+    row
+    for row in READS
+    if row.label in SMOOTH
+    and row.line not in KINKED
+    and ".detach()" not in row.line
+    and any(g.requires_grad for g in row.inputs.values())
+    and all(g.dtype in ("float64", "int64", "bool") for g in row.inputs.values())
+]
+
+
+def along_a_line(row: Call, direction: int) -> Any:
+    """A row as a function of one number: where it stands on a line through its inputs, weighed to one number."""
+
+    def function(t: Any) -> Any:
+        given = {name: g.tensor(pb).detach() for name, g in row.inputs.items()}
+        slopes = {
+            n: spread(*x.shape, seed=20 + direction + i).tensor(pb).detach() for i, (n, x) in enumerate(given.items())
+        }
+        moved = {name: x + t * slopes[name] if x.dtype is pb.float64 else x for name, x in given.items()}
+        results = [y for y in tensors_in(row.value(pb, moved)) if y.dtype is pb.float64]
+        return sum(((y * spread(*y.shape, low=0.5, seed=40).tensor(pb).detach()).sum() for y in results), start=t * 0)
+
+    return function
+
+
+@pytest.mark.parametrize("row", DIFFERENTIABLE, ids=lambda row: row.name)
+def test_gradients_of_first_and_second_order(row: Call) -> None:
+    t = pb.tensor(0.0, dtype=pb.float64)
+    for direction in (0, 7):
+        function = along_a_line(row, direction)
+        try:
+            if not function(t).isfinite():  # a variance of one number
+                return
+        except REFUSALS:
+            return
+        assert pb.gradcheck(function, t, eps=1e-4, atol=1e-7, rtol=1e-6, second_order=True, samples=1)

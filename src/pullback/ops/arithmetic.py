@@ -4,11 +4,11 @@ import numpy as np
 
 from pullback.base.dtypes import Array
 from pullback.ir.node import Value
-from pullback.ops.create import zeros_like
-from pullback.ops.logic import eq, le, lt, where
+from pullback.ops.create import ones_like, zeros_like
+from pullback.ops.logic import bitwise_and, bitwise_not, eq, le, lt, where
 from pullback.ops.record import op
 from pullback.ops.rules import same
-from pullback.ops.unary import log
+from pullback.ops.unary import abs_, log
 
 
 def _share_at_ties(g: Value, loses: Value, ties: Value) -> Value:
@@ -71,19 +71,20 @@ def remainder(x: Array, y: Array) -> Array:
 
 
 def _base_gradient(g: Value, z: Value, x: Value, y: Value) -> Value:
-    return where(eq(y, zeros_like(y)), zeros_like(x), g * y * pow_(x, y - 1.0))
+    flat = bitwise_and(eq(y, zeros_like(y)), bitwise_not(lt(zeros_like(x), abs_(x))))  # 0⁰ and NaN⁰, which are 1
+    return g * y * pow_(where(flat, ones_like(x), x), y - 1.0)
 
 
 def _exponent_gradient(g: Value, z: Value, x: Value, y: Value) -> Value:
-    flat = where(eq(x, zeros_like(x)), le(zeros_like(y), y), lt(x, x))
-    return g * where(flat, zeros_like(z), z * log(x))
+    flat = bitwise_and(eq(x, zeros_like(x)), le(zeros_like(y), y))
+    return g * z * log(where(flat, ones_like(x), x))
 
 
 @op(
     same("pow"),
     (_base_gradient, _exponent_gradient),
     "z = xʸ",
-    ("gx = g · y · xʸ⁻¹, 0 where y = 0", "gy = g · z · ln(x), 0 where x = 0 and y ≥ 0"),
+    ("gx = g · y · xʸ⁻¹, 0 for 0⁰", "gy = g · z · ln(x), 0 where x = 0 and y ≥ 0"),
     flops=25,
 )
 def pow_(x: Array, y: Array) -> Array:

@@ -203,7 +203,7 @@ def reciprocal(input: Tensor) -> Tensor:
 
 
 def power(input: Any, exponent: Any) -> Tensor:
-    """xʸ; small whole exponents are products.
+    """xʸ; the exponents 2, 3, −1 and ±½ are products, a quotient and roots.
 
     Source: torch.pow.
     """
@@ -215,6 +215,10 @@ def power(input: Any, exponent: Any) -> Tensor:
             return mul(input, 1)
         if exponent in (0.5, -0.5):
             return sqrt(input) if exponent > 0 else rsqrt(input)
+        if exponent == 3 and input.dtype is not bool_:
+            return mul(mul(input, input), input)
+        if exponent == -1 and input.dtype.is_floating_point:
+            return div(1.0, input)
         if not input.dtype.is_floating_point and isinstance(exponent, int) and exponent < 0:
             raise ArgumentError(f"integers cannot be raised to the negative power {exponent}; cast to float first")
     return pow(input, exponent)
