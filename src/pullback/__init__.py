@@ -13,8 +13,8 @@ from pullback.emit.source import source
 from pullback.files.weights import load, save
 from pullback.grad.backward import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from pullback.grad.checkpoint import checkpoint
-from pullback.grad.gradcheck import gradcheck, gradgradcheck
 from pullback.grad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from pullback.lens.gradcheck import gradcheck, gradgradcheck
 from pullback.tensor.creation import (
     arange,
     as_tensor,

@@ -2,6 +2,6 @@
 
 from pullback.grad.backward import grad
 from pullback.grad.custom import Function
-from pullback.grad.gradcheck import GradcheckError, gradcheck, gradgradcheck
+from pullback.lens.gradcheck import GradcheckError, gradcheck, gradgradcheck
 
 __all__ = ["Function", "GradcheckError", "grad", "gradcheck", "gradgradcheck"]

@@ -32,7 +32,7 @@ NAMESAKES = {
     "pullback.tensor.promotion": "promoted",
     "pullback.grad.reverse": "nodes_behind reverse pullback_program",
     "pullback.grad.backward": "backward",
-    "pullback.grad.gradcheck": "gradcheck",
+    "pullback.lens.gradcheck": "gradcheck",
     "pullback.emit.source": "source",
     "pullback.nn.functional": "cross_entropy",
 }

@@ -8,8 +8,8 @@ import typer
 from pullback.cli.console import print_line
 from pullback.cli.gradient_points import POINTS, WITHOUT
 from pullback.cli.tables import plain, plain_table, show_table
-from pullback.grad.gradcheck import GradcheckError, gradcheck
 from pullback.ir.node import OPS
+from pullback.lens.gradcheck import GradcheckError, gradcheck
 from pullback.train.gradients import check_gradients
 from pullback.train.run_folder import RunFolder
 from pullback.train.session import open_run

@@ -1,4 +1,4 @@
-"""The reverse pass, the transforms built on it, and the gradient checker."""
+"""The reverse pass, and the transforms built on it."""
 
 from pullback.grad.backward import backward
 from pullback.tensor.tensor import Tensor

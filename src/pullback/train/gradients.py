@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pullback.data.loader import DataLoader
-from pullback.grad.gradcheck import GradcheckError, gradcheck
+from pullback.lens.gradcheck import GradcheckError, gradcheck
 from pullback.tensor.tensor import Tensor
 from pullback.train.run import Run
 

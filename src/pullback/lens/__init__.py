@@ -1,0 +1,1 @@
+"""Look inside without changing the result: so far, the gradient checker."""
