@@ -17,6 +17,7 @@ from pullback.cli.info import info_verb
 from pullback.cli.predict import predict_verb
 from pullback.cli.source import source_verb
 from pullback.cli.train import train_verb
+from pullback.train.threads import one_thread
 
 # Typer brings its own copy of click in some versions and needs the package in others: its base of all errors in how
 # a command was written is found from the class that both export.
@@ -78,7 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     try:
-        code = app([each for each in given if each != "--debug"], prog_name="pullback", standalone_mode=False)
+        with one_thread():
+            code = app([each for each in given if each != "--debug"], prog_name="pullback", standalone_mode=False)
         sys.stdout.flush()  # here, so that a reader who has gone away is met here
     except BrokenPipeError:
         code = _reader_gone()

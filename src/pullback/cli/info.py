@@ -12,8 +12,8 @@ from pullback.base.dtypes import DTYPES
 from pullback.base.settings import get_default_dtype
 from pullback.cli.console import print_line
 from pullback.ir.node import OPS
+from pullback.train.threads import chosen_by_user
 
-_THREAD_SETTINGS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _OPTIONAL = {"matplotlib": "pictures of a run", "pillow": "reading and writing images"}
 
 
@@ -49,16 +49,14 @@ def cpu_name() -> str:
 
 
 def cores() -> str:
-    """How many cores matrix products use, and why so many."""
+    """How many cores are used, and why so many."""
     machine = os.cpu_count() or 1
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else machine
-    setting = next((name for name in _THREAD_SETTINGS if os.environ.get(name, "").isdigit()), None)
-    used, why = allowed, "all that there are"
-    if setting is not None:
-        used, why = min(int(os.environ[setting]), allowed), f"{setting} says so"
-    elif allowed < machine:
-        why = f"this process may run on these alone, of {machine}"
-    return f"{used} of {machine} for matrix products ({why}){_quota()}; 1 for all other work"
+    setting = chosen_by_user()
+    used = min(int(os.environ[setting]), allowed) if setting else 1
+    why = f"{setting} says so" if setting else "a run gives the same bits on any number of them"
+    here = f"{machine} in this machine" if allowed == machine else f"{allowed} for this process, of {machine}"
+    return f"{used} used ({why}), {here}{_quota()}"
 
 
 def _quota() -> str:

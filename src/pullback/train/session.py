@@ -12,6 +12,7 @@ from pullback.train.problem import Problem, load_problem
 from pullback.train.report import Report, make_report
 from pullback.train.run import Run
 from pullback.train.run_folder import CHECKPOINT, REPORT, RunFolder
+from pullback.train.threads import one_thread
 from pullback.train.validate import outputs_of
 
 
@@ -66,6 +67,11 @@ def open_run(folder: RunFolder) -> Run:
 
 def carry_through(run: Run, folder: RunFolder, tell: Listener) -> Outcome:
     """Train, and unless that was interrupted, test the weights that were best on the validation rows."""
+    with one_thread():
+        return _carry_through(run, folder, tell)
+
+
+def _carry_through(run: Run, folder: RunFolder, tell: Listener) -> Outcome:
     why = train(run, folder.save, tell)
     folder.save_last(run)
     if why == "interrupted":
