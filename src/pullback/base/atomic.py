@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +40,7 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "wb", encoding: str =
     target = Path(os.path.realpath(path))
     _check_place(target)
     # A short name of its own: the target's name may already be as long as names get.
-    draft = target.parent / f".{secrets.token_hex(8)}.tmp"
+    draft = target.parent / f".{os.urandom(8).hex()}.tmp"
     try:
         with _open_new(draft, mode, encoding) as file:
             yield file

@@ -1,7 +1,7 @@
 """Random numbers that repeat: each draw is a pure function of a seed, a stream and a counter."""
 
 import math
-import secrets
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -88,7 +88,7 @@ def seed() -> int:
 
     Source: torch.seed.
     """
-    found = secrets.randbits(63)
+    found = int.from_bytes(os.urandom(8)) >> 1
     manual_seed(found)
     return found
 
