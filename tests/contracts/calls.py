@@ -112,12 +112,20 @@ class Call:
 
 
 Tolerance = dict[str, tuple[float, float]]
+HALVES = {"float16": (2e-3, 2e-3), "bfloat16": (1.6e-2, 1.6e-2)}  # what two roundings may differ by
 
 
 def calls(text: str, label: str = "", tolerance: Tolerance | None = None, **inputs: Given) -> list[Call]:
     """A row for each line of the text, with those of the inputs that it names."""
     lines = [line.strip() for line in text.strip().splitlines() if line.strip() and not line.strip().startswith("#")]
     return [Call(line, _used(line, inputs), label, tolerance) for line in lines]
+
+
+def without(rows: list[Call], *names: str) -> list[Call]:
+    """The rows but those with these names, where Pullback means to differ or does more; the reason stands beside."""
+    missing = set(names) - {row.name for row in rows}
+    assert not missing, missing
+    return [row for row in rows if row.name not in names]
 
 
 def _used(line: str, inputs: dict[str, Given]) -> dict[str, Given]:
