@@ -169,7 +169,7 @@ def test_an_op_is_declared_once() -> None:
 
     with pytest.raises(ValueError, match="an op named exp exists already"):
 
-        @op(lambda x: x, None, "y = x")
+        @op(lambda x: x, None)
         def exp(x: object) -> object:
             """Again."""
             return x

@@ -102,8 +102,10 @@ def as_helper(op: Op) -> Helper:
     bare = copy.deepcopy(definition.args)
     for argument in (*bare.args, *bare.kwonlyargs, *([bare.vararg] if bare.vararg else [])):
         argument.annotation = None
-    body = text.split("\n", definition.body[0].lineno - definition.lineno)[-1]
-    return Helper(op.name, f"def {op.name}({ast.unparse(bare)}):\n{re.sub(r'  # (fmt|noqa|type): .*', '', body)}")
+    body = text.split("\n", definition.body[1].lineno - definition.lineno)[-1]
+    doc = textwrap.indent(f'"""{op.doc}\n"""' if "\n" in op.doc else f'"""{op.doc}"""', "    ")
+    code = re.sub(r"  # (fmt|noqa|type): .*", "", body)
+    return Helper(op.name, f"def {op.name}({ast.unparse(bare)}):\n{doc}\n{code}")
 
 
 def as_call(op: Op, count: int, params: dict[str, Any]) -> ast.expr:

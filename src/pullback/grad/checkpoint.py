@@ -5,20 +5,15 @@ from typing import Any
 
 from pullback.grad.reverse import pullback_program
 from pullback.ir.mode import mode
-from pullback.ir.node import Value
+from pullback.ir.node import Value, Values
 from pullback.ir.program import Program
-from pullback.ops import call, full
+from pullback.ops import call, zeros_like
 from pullback.tensor.tracing import Trace, live_number, trace
 
 
-def recompute(
-    gs: Sequence[Value | None], outputs: Sequence[Value | None], inputs: Sequence[Value], program: Program
-) -> Sequence[Value | None]:
+def recompute(gs: Values, outputs: Values, inputs: Sequence[Value], program: Program) -> Values:
     """The gradient rule of a program that keeps nothing: run it again, then backward."""
-    at_outputs = [
-        full(value=0, shape=y.shape, dtype=y.dtype) if g is None else g
-        for g, y in zip(gs, program.outputs, strict=True)
-    ]
+    at_outputs = [zeros_like(y) if g is None else g for g, y in zip(gs, program.outputs, strict=True)]
     return call.apply([*inputs, *at_outputs], {"program": pullback_program(program), "rule": recompute})
 
 

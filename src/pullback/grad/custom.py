@@ -5,7 +5,7 @@ from typing import Any
 
 from pullback.base.errors import GradientError, ShapeError
 from pullback.grad.backward import no_grad
-from pullback.ir.node import Value
+from pullback.ir.node import Value, Values
 from pullback.ops import as_dtype_of, attach_gradient, zeros_like
 from pullback.tensor.tensor import Tensor
 
@@ -68,9 +68,7 @@ class Function:
         saved, ctx.saved_tensors = ctx.saved_tensors, ()
         kept = [x for x in saved if not any(x is y for y in results)]
 
-        def rule(
-            gs: Sequence[Value | None], outputs: Sequence[Value | None], values: Sequence[Value]
-        ) -> list[Value | None]:
+        def rule(gs: Values, outputs: Values, values: Sequence[Value]) -> Values:
             plain = values[len(values) - len(results) :]
             held = iter(values[len(places) :])
             own = {id(y): a if a is not None else b for y, a, b in zip(results, outputs, plain, strict=True)}
@@ -88,7 +86,7 @@ class Function:
         return outputs if isinstance(result, tuple) else outputs[0]
 
     @classmethod
-    def _checked(cls, found: Any, count: int, places: Sequence[int], inputs: Sequence[Value]) -> list[Value | None]:
+    def _checked(cls, found: Any, count: int, places: Sequence[int], inputs: Sequence[Value]) -> Values:
         """What backward gave, as one gradient for each argument that is a tensor."""
         gradients = found if isinstance(found, tuple) else (found,)
         if len(gradients) != count:

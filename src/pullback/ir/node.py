@@ -123,10 +123,12 @@ class Node:
         return f"Node({self.op.name} from {self.origin})"
 
 
+# Values some of which nobody needs, or has.
+Values = Sequence[Value | None]
 # The gradient of one input: from g (the gradient at the output), the output and the inputs.
 InputGradient = Callable[..., Value | None]
 # The gradients of all inputs of an op with many inputs or outputs, from gs, outputs, inputs and params.
-JointGradient = Callable[..., Sequence[Value | None]]
+JointGradient = Callable[..., Values]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,7 +174,7 @@ class Op:
         results = self.meaning(*arrays, **params)
         return tuple(map(np.asarray, results)) if isinstance(results, tuple) else (np.asarray(results),)
 
-    def pull(self, node: Node, gs: Sequence[Value | None]) -> Sequence[Value | None]:
+    def pull(self, node: Node, gs: Values) -> Values:
         """The gradients at the inputs of `node`, given those at its outputs."""
         if self.gradient is None:
             raise GradientError(f"{self.name} has no gradient")

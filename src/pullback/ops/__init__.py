@@ -23,13 +23,3 @@ from pullback.ops.unary import (
 
 # What the reverse pass needs to know of the vocabulary: how two gradients of one value are joined.
 accumulate = add
-
-__all__ = [
-    "OPS", "abs_", "accumulate", "add", "amax", "amin", "argmax", "argmin", "argsort", "as_dtype_of", "atan",
-    "attach_gradient", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "broadcast", "call", "cast", "ceil",
-    "concat", "constant", "cos", "cumsum", "detach", "div", "eq", "erf", "exp", "expm1", "filled_like", "flip",
-    "floor", "floor_divide", "full", "gather", "interpret", "iota", "le", "log", "log1p", "lt", "matmul", "maximum",
-    "minimum", "mul", "ne", "neg", "ones_like", "pad", "permute", "pow_", "random_bits", "remainder", "reshape",
-    "round_", "rsqrt", "scatter", "scatter_add", "shift_left", "shift_right", "sigmoid", "sign", "sin", "slice_",
-    "sqrt", "sub", "sum_", "tanh", "where", "zeros_like",
-]  # fmt: skip

@@ -12,21 +12,30 @@ from pullback.ir.types import Type
 from pullback.ops.record import op
 
 
-@op(lambda *, value, shape, dtype: Type(shape, dtype), None, "y = value everywhere", flops=0)
+@op(lambda *, value, shape, dtype: Type(shape, dtype), None, flops=0)
 def full(*, value: float, shape: Shape, dtype: Any) -> Array:
-    """One number in every place."""
+    """One number in every place.
+
+    y = value everywhere
+    """
     return np.broadcast_to(np.array(value, dtype), shape)
 
 
-@op(lambda *, array: Type(array.shape, from_numpy_dtype(array.dtype)), None, "y = array", flops=0)
+@op(lambda *, array: Type(array.shape, from_numpy_dtype(array.dtype)), None, flops=0)
 def constant(*, array: Array) -> Array:
-    """Numbers known when the program was written."""
+    """Numbers known when the program was written.
+
+    y = array
+    """
     return array
 
 
-@op(lambda *, size, dtype: Type((size,), dtype), None, "y = 0, 1, …, n − 1", flops=0)
+@op(lambda *, size, dtype: Type((size,), dtype), None, flops=0)
 def iota(*, size: int, dtype: Any) -> Array:
-    """The whole numbers from 0."""
+    """The whole numbers from 0.
+
+    y = 0, 1, …, n − 1
+    """
     return np.arange(size, dtype=dtype)
 
 
@@ -36,12 +45,14 @@ def _random_bits_rule(state: Type, *, shape: Shape) -> Type:
     return Type(shape, uint32)
 
 
-@op(_random_bits_rule, None, "y = Philox4x32-10(seed; stream, counter, place)", flops=0)
+@op(_random_bits_rule, None, flops=0)
 def random_bits(state: Array, *, shape: Shape) -> Array:
     """32 random bits in each place, a pure function of (seed, stream, counter) and the place.
 
     Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), Philox4x32 with
     10 rounds. The key is the seed; the counter words are the block's number, the draw's counter and the stream.
+
+    y = Philox4x32-10(seed; stream, counter, place)
     """
     low, half = np.uint64(0xFFFFFFFF), np.uint64(32)
     seed, stream, counter = state.astype(np.uint64)
@@ -57,14 +68,13 @@ def random_bits(state: Array, *, shape: Shape) -> Array:
     return np.stack([c0, c1, c2, c3], axis=1).astype(np.uint32).reshape(-1)[:size].reshape(shape)
 
 
-@op(
-    lambda x, *, dtype: x.with_dtype(dtype),
-    (lambda g, y, x, dtype: cast(g, dtype=x.dtype),),
-    "y = x as dtype",
-    ("gx = g as x's dtype",),
-)
+@op(lambda x, *, dtype: x.with_dtype(dtype), (lambda g, y, x, dtype: cast(g, dtype=x.dtype),))
 def cast(x: Array, *, dtype: Any) -> Array:
-    """The same numbers in another dtype; halves round to even, floats are cut towards 0 to integers."""
+    """The same numbers in another dtype; halves round to even, floats are cut towards 0 to integers.
+
+    y = x as dtype
+    gx = g as x's dtype
+    """
     return x.astype(dtype)
 
 

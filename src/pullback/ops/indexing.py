@@ -21,9 +21,13 @@ def _gather_gradient(g: Value, y: Value, x: Value, index: Value, axis: int) -> V
     return scatter_add(zeros_like(x), index, g, axis=axis)
 
 
-@op(_gather_rule, (_gather_gradient, None), "y = x[index]", ("gx[index] += g", ""), flops=0)
+@op(_gather_rule, (_gather_gradient, None), flops=0)
 def gather(x: Array, index: Array, *, axis: int) -> Array:
-    """The entries of x along an axis that the index names; negative places count from the end."""
+    """The entries of x along an axis that the index names; negative places count from the end.
+
+    y = x[index]
+    gx[index] += g
+    """
     return np.take(x, index, axis=axis)
 
 
@@ -39,32 +43,35 @@ def _scatter_rule(x: Type, index: Type, updates: Type, *, axis: int) -> Type:
     return x
 
 
-@op(
-    _scatter_rule,
-    (lambda g, y, x, index, updates, axis: g, None, lambda g, y, x, index, updates, axis: gather(g, index, axis=axis)),
-    "y = x; y[index] += updates",
-    ("gx = g", "", "gupdates = g[index]"),
-)
+def _updates_gradient(g: Value, y: Value, x: Value, index: Value, updates: Value, axis: int) -> Value:
+    return gather(g, index, axis=axis)
+
+
+@op(_scatter_rule, (lambda g, y, x, index, updates, axis: g, None, _updates_gradient))
 def scatter_add(x: Array, index: Array, updates: Array, *, axis: int) -> Array:
-    """x with updates added at the entries that the index names; entries named twice receive both, in order."""
+    """x with updates added at the entries that the index names; entries named twice receive both, in order.
+
+    y = x; y[index] += updates
+    gx = g
+    gupdates = g[index]
+    """
     y = x.copy()
     np.add.at(y, (slice(None),) * axis + (index,), updates)  # type: ignore[arg-type]  # the stub knows no slices
     return y
 
 
-@op(
-    _scatter_rule,
-    (
-        lambda g, y, x, index, updates, axis: scatter(g, index, zeros_like(updates), axis=axis),
-        None,
-        lambda g, y, x, index, updates, axis: gather(g, index, axis=axis),
-    ),
-    "y = x; y[index] = updates",
-    ("gx = g, 0 at index", "", "gupdates = g[index]"),
-    flops=0,
-)
+def _kept_gradient(g: Value, y: Value, x: Value, index: Value, updates: Value, axis: int) -> Value:
+    return scatter(g, index, zeros_like(updates), axis=axis)
+
+
+@op(_scatter_rule, (_kept_gradient, None, _updates_gradient), flops=0)
 def scatter(x: Array, index: Array, updates: Array, *, axis: int) -> Array:
-    """x with the entries that the index names replaced; of entries named twice the last counts."""
+    """x with the entries that the index names replaced; of entries named twice the last counts.
+
+    y = x; y[index] = updates
+    gx = g, 0 at index
+    gupdates = g[index]
+    """
     y = x.copy()
     y[(slice(None),) * axis + (index,)] = updates
     return y

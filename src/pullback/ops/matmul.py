@@ -34,10 +34,13 @@ def swap_last(x: Value) -> Value:
 @op(
     _matmul_rule,
     (lambda g, z, x, y: matmul(g, swap_last(y)), lambda g, z, x, y: matmul(swap_last(x), g)),
-    "z = x y",
-    ("gx = g yᵀ", "gy = xᵀ g"),
     flops=lambda x, y: 2 * x.size * y.shape[-1],
 )
 def matmul(x: Array, y: Array) -> Array:
-    """The product of each pair of matrices, (…, n, k) with (…, k, m) to (…, n, m)."""
+    """The product of each pair of matrices, (…, n, k) with (…, k, m) to (…, n, m).
+
+    z = x y
+    gx = g yᵀ
+    gy = xᵀ g
+    """
     return np.matmul(x, y)

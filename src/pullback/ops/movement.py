@@ -7,7 +7,7 @@ import numpy as np
 from pullback.base.dtypes import Array
 from pullback.base.errors import DTypeError, ShapeError
 from pullback.base.shapes import Shape, size_of, span
-from pullback.ir.node import Value
+from pullback.ir.node import Value, Values
 from pullback.ir.types import Type
 from pullback.ops.record import op
 
@@ -20,15 +20,13 @@ def _reshape_rule(x: Type, *, shape: Shape) -> Type:
     return x.with_shape(shape)
 
 
-@op(
-    _reshape_rule,
-    (lambda g, y, x, shape: reshape(g, shape=x.shape),),
-    "y = x in another shape",
-    ("gx = g in x's shape",),
-    flops=0,
-)
+@op(_reshape_rule, (lambda g, y, x, shape: reshape(g, shape=x.shape),), flops=0)
 def reshape(x: Array, *, shape: Shape) -> Array:
-    """The same numbers in the same order, in another shape."""
+    """The same numbers in the same order, in another shape.
+
+    y = x in another shape
+    gx = g in x's shape
+    """
     return np.reshape(x, shape)
 
 
@@ -42,15 +40,13 @@ def _inverse(axes: Sizes) -> Sizes:
     return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
 
-@op(
-    _permute_rule,
-    (lambda g, y, x, axes: permute(g, axes=_inverse(axes)),),
-    "y = x with axes in another order",
-    ("gx = g with axes put back",),
-    flops=0,
-)
+@op(_permute_rule, (lambda g, y, x, axes: permute(g, axes=_inverse(axes)),), flops=0)
 def permute(x: Array, *, axes: Sizes) -> Array:
-    """The axes in another order."""
+    """The axes in another order.
+
+    y = x with axes in another order
+    gx = g with axes put back
+    """
     return np.transpose(x, axes)
 
 
@@ -68,9 +64,13 @@ def _pad_gradient(g: Value, y: Value, x: Value, low: Sizes, high: Sizes, inner: 
     return slice_(g, start=low, stop=stop, step=step)
 
 
-@op(_pad_rule, (_pad_gradient,), "y = x with value around and between", ("gx = g cut to where x stands",), flops=0)
+@op(_pad_rule, (_pad_gradient,), flops=0)
 def pad(x: Array, *, low: Sizes, high: Sizes, inner: Sizes, value: float) -> Array:
-    """x with `value` before, after and between its elements, along each axis."""
+    """x with `value` before, after and between its elements, along each axis.
+
+    y = x with value around and between
+    gx = g cut to where x stands
+    """
     step = [i + 1 for i in inner]
     span = [max(n - 1, 0) * s + min(n, 1) for n, s in zip(x.shape, step, strict=True)]
     y = np.full([a + n + b for a, n, b in zip(low, span, high, strict=True)], value, x.dtype)
@@ -92,15 +92,23 @@ def _slice_gradient(g: Value, y: Value, x: Value, start: Sizes, stop: Sizes, ste
     return pad(g, low=start, high=high, inner=tuple(s - 1 for s in step), value=0)
 
 
-@op(_slice_rule, (_slice_gradient,), "y = x[start:stop:step]", ("gx = g where it was cut, 0 elsewhere",), flops=0)
+@op(_slice_rule, (_slice_gradient,), flops=0)
 def slice_(x: Array, *, start: Sizes, stop: Sizes, step: Sizes) -> Array:
-    """A box cut out of x, with steps."""
+    """A box cut out of x, with steps.
+
+    y = x[start:stop:step]
+    gx = g where it was cut, 0 elsewhere
+    """
     return x[tuple(map(slice, start, stop, step))]
 
 
-@op(lambda x, *, axes: x, (lambda g, y, x, axes: flip(g, axes=axes),), "y = x reversed", ("gx = g reversed",), flops=0)
+@op(lambda x, *, axes: x, (lambda g, y, x, axes: flip(g, axes=axes),), flops=0)
 def flip(x: Array, *, axes: Sizes) -> Array:
-    """x reversed along these axes."""
+    """x reversed along these axes.
+
+    y = x reversed
+    gx = g reversed
+    """
     return np.flip(x, axes)
 
 
@@ -115,9 +123,7 @@ def _concat_rule(*xs: Type, axis: int) -> Type:
     return first.with_shape((*first.shape[:axis], total, *first.shape[axis + 1 :]))
 
 
-def _concat_gradient(
-    gs: Sequence[Value], outputs: Sequence[Value], xs: Sequence[Value], params: dict[str, int]
-) -> list[Value]:
+def _concat_gradient(gs: Sequence[Value], outputs: Values, xs: Sequence[Value], params: dict[str, int]) -> Values:
     (g,), parts, place = gs, [], 0
     for x in xs:
         start = tuple(place if axis == params["axis"] else 0 for axis in range(len(x.shape)))
@@ -127,13 +133,11 @@ def _concat_gradient(
     return parts
 
 
-@op(
-    _concat_rule,
-    _concat_gradient,
-    "y = x₁, x₂, … one after the other",
-    ("gxᵢ = the part of g where xᵢ stands",),
-    flops=0,
-)
+@op(_concat_rule, _concat_gradient, flops=0)
 def concat(*xs: Array, axis: int) -> Array:
-    """Several arrays one after the other along an axis."""
+    """Several arrays one after the other along an axis.
+
+    y = x₁, x₂, … one after the other
+    gxᵢ = the part of g where xᵢ stands
+    """
     return np.concatenate(xs, axis)

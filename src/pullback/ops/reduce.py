@@ -29,15 +29,13 @@ def _sum_to(g: Value, shape: Shape) -> Value:
     return as_dtype_of(summed if summed.shape == shape else reshape(summed, shape=shape), g.dtype)
 
 
-@op(
-    _broadcast_rule,
-    (lambda g, y, x, shape: _sum_to(g, x.shape),),
-    "y = x repeated",
-    ("gx = g summed over the repeats",),
-    flops=0,
-)
+@op(_broadcast_rule, (lambda g, y, x, shape: _sum_to(g, x.shape),), flops=0)
 def broadcast(x: Array, *, shape: Shape) -> Array:
-    """x repeated along new leading axes and axes of size 1."""
+    """x repeated along new leading axes and axes of size 1.
+
+    y = x repeated
+    gx = g summed over the repeats
+    """
     return np.broadcast_to(x, shape)
 
 
@@ -58,15 +56,13 @@ def _sum_rule(x: Type, *, axes: Sizes, keepdims: bool) -> Type:
     return _reduced(x, axes, keepdims)
 
 
-@op(
-    _sum_rule,
-    (lambda g, y, x, axes, keepdims: _restore(g, x, axes),),
-    "y = Σ x",
-    ("gx = g repeated",),
-    flops=lambda x, **params: x.size,
-)
+@op(_sum_rule, (lambda g, y, x, axes, keepdims: _restore(g, x, axes),), flops=lambda x, **params: x.size)
 def sum_(x: Array, *, axes: Sizes, keepdims: bool) -> Array:
-    """The sum over some axes."""
+    """The sum over some axes.
+
+    y = Σ x
+    gx = g repeated
+    """
     return np.sum(x, axis=axes, keepdims=keepdims)
 
 
@@ -82,27 +78,23 @@ def _extreme_gradient(g: Value, y: Value, x: Value, axes: Sizes, keepdims: bool)
     return _restore(g / total, x, axes) * hits
 
 
-@op(
-    _extreme_rule,
-    (_extreme_gradient,),
-    "y = max x",
-    ("gx = g shared equally by the largest",),
-    flops=lambda x, **params: x.size,
-)
+@op(_extreme_rule, (_extreme_gradient,), flops=lambda x, **params: x.size)
 def amax(x: Array, *, axes: Sizes, keepdims: bool) -> Array:
-    """The largest over some axes; NaN where one is among them."""
+    """The largest over some axes; NaN where one is among them.
+
+    y = max x
+    gx = g shared equally by the largest
+    """
     return np.max(x, axis=axes, keepdims=keepdims)
 
 
-@op(
-    _extreme_rule,
-    (_extreme_gradient,),
-    "y = min x",
-    ("gx = g shared equally by the smallest",),
-    flops=lambda x, **params: x.size,
-)
+@op(_extreme_rule, (_extreme_gradient,), flops=lambda x, **params: x.size)
 def amin(x: Array, *, axes: Sizes, keepdims: bool) -> Array:
-    """The smallest over some axes; NaN where one is among them."""
+    """The smallest over some axes; NaN where one is among them.
+
+    y = min x
+    gx = g shared equally by the smallest
+    """
     return np.min(x, axis=axes, keepdims=keepdims)
 
 
@@ -110,15 +102,21 @@ def _arg_rule(x: Type, *, axis: int, keepdims: bool) -> Type:
     return _extreme_rule(x, axes=(axis,), keepdims=keepdims).with_dtype(int64)
 
 
-@op(_arg_rule, None, "y = place of max x", flops=lambda x, **params: x.size)
+@op(_arg_rule, None, flops=lambda x, **params: x.size)
 def argmax(x: Array, *, axis: int, keepdims: bool) -> Array:
-    """The place of the first largest along an axis; of the first NaN if there is one."""
+    """The place of the first largest along an axis; of the first NaN if there is one.
+
+    y = place of max x
+    """
     return np.argmax(x, axis=axis, keepdims=keepdims)
 
 
-@op(_arg_rule, None, "y = place of min x", flops=lambda x, **params: x.size)
+@op(_arg_rule, None, flops=lambda x, **params: x.size)
 def argmin(x: Array, *, axis: int, keepdims: bool) -> Array:
-    """The place of the first smallest along an axis; of the first NaN if there is one."""
+    """The place of the first smallest along an axis; of the first NaN if there is one.
+
+    y = place of min x
+    """
     return np.argmin(x, axis=axis, keepdims=keepdims)
 
 
@@ -127,14 +125,13 @@ def _cumsum_rule(x: Type, *, axis: int) -> Type:
     return x
 
 
-@op(
-    _cumsum_rule,
-    (lambda g, y, x, axis: flip(cumsum(flip(g, axes=(axis,)), axis=axis), axes=(axis,)),),
-    "yᵢ = x₁ + … + xᵢ",
-    ("gxᵢ = gᵢ + … + gₙ",),
-)
+@op(_cumsum_rule, (lambda g, y, x, axis: flip(cumsum(flip(g, axes=(axis,)), axis=axis), axes=(axis,)),))
 def cumsum(x: Array, *, axis: int) -> Array:
-    """The running sum along an axis."""
+    """The running sum along an axis.
+
+    yᵢ = x₁ + … + xᵢ
+    gxᵢ = gᵢ + … + gₙ
+    """
     return np.cumsum(x, axis=axis)
 
 
@@ -143,9 +140,12 @@ def _argsort_rule(x: Type, *, axis: int, descending: bool) -> Type:
     return x.with_dtype(int64)
 
 
-@op(_argsort_rule, None, "y = places of x in order", flops=lambda x, **params: x.size * max(x.size, 2).bit_length())
+@op(_argsort_rule, None, flops=lambda x, **params: x.size * max(x.size, 2).bit_length())
 def argsort(x: Array, *, axis: int, descending: bool) -> Array:
-    """The places of the elements in order along an axis; equal ones keep theirs, NaN counts as largest."""
+    """The places of the elements in order along an axis; equal ones keep theirs, NaN counts as largest.
+
+    y = places of x in order
+    """
     if not descending:
         return np.argsort(x, axis=axis, kind="stable")
     backwards = np.argsort(np.flip(x, axis), axis=axis, kind="stable")
