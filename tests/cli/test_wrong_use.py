@@ -42,6 +42,8 @@ ROWS = [
     ("train --data {flats} --target sold --task regression", "regression needs numbers"),
     ("train --data {flats} --target price --task clasification", "Did you mean 'classification'?"),
     ("train --data {flats} --target price --exclude sizes", "there is no column 'sizes'. Did you mean 'size'?"),
+    ("train --data {stray} --target price", "line 122, column 'size': 'oops' is no finite number"),
+    ("train --data {stray} --target price", "--missing oops; if the column names categories, --categories size;"),
     ("train --data flat.csv --target price", "flat.csv does not exist."),
     ("train --data {tiny} --target price", "too few for training, validation and test"),
     ("train --data {png} --target price", "no reader knows this ending."),
@@ -87,6 +89,7 @@ def files(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         "without.csv": "\n".join(line.rsplit(",", 2)[0] for line in flats),
         "strange.csv": "\n".join([*flats[:2], flats[2].replace(flats[2].split(",")[3], "nroth")]),
         "words.csv": "\n".join([flats[0], "1,50,many,north,no,x,100,quickly"]),
+        "stray.csv": "\n".join([*flats, "200,oops,3,north,no,x,100,quickly"]),
         "unknown.xyz": "a,b",
         "text_png.png": "no picture",
     }

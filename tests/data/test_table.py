@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from pullback.base.errors import ArgumentError, DataError, PullbackError
+from pullback.base.errors import ArgumentError, DataError, DTypeError, PullbackError
 from pullback.data import ColumnType, MissingFile, Schema, read_csv, table_from_rows
 from pullback.data.schema import infer_type
 
@@ -361,6 +361,54 @@ def test_wrong_options_are_named(tmp_path, options, words):
     path.write_text("size,b\n1,2\n")
     with pytest.raises(ArgumentError, match=words):
         read_csv(path, **options)
+
+
+NUMBERS = [str(i) for i in range(300)]
+IN_DOUBT = [
+    ("a slip", [*NUMBERS, "oops"], "line 302, column 'x': 'oops' is no finite number.*missing=.*'x': 'text'"),
+    ("one of twenty", [*NUMBERS[:19], "inf"], "line 21, column 'x': 'inf' is no"),
+    ("fractions", ["0.5"] * 39 + ["-", "-"], "line 41, column 'x': '-' is no"),
+]
+
+
+@pytest.mark.parametrize("cells", [row[1] for row in IN_DOUBT], ids=[row[0] for row in IN_DOUBT])
+def test_a_stray_cell_among_numbers_is_named_and_each_remedy_helps(tmp_path, cells):
+    words = next(row[2] for row in IN_DOUBT if row[1] is cells)
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["x", *cells]))
+    with pytest.raises(DataError, match=words):
+        read_csv(path)
+    assert read_csv(path, missing=[cells[-1]])["x"].type.kind in ("integer", "number")
+    assert read_csv(path, types={"x": "text"})["x"].texts() == cells
+    assert read_csv(path, types={"x": "category"})["x"].texts() == cells
+    with pytest.raises(DataError, match="missing="):
+        table_from_rows([{"x": cell} for cell in cells])
+
+
+CERTAIN = [
+    ("fewer numbers", [*NUMBERS[:18], "a"], "text"),
+    ("codes", ["01234", *NUMBERS[100:], "K1A 0B6"], "text"),
+    ("classes", ["1", "2"] * 9 + ["other"], "category"),
+]
+
+
+@pytest.mark.parametrize(("cells", "kind"), [row[1:] for row in CERTAIN], ids=[row[0] for row in CERTAIN])
+def test_other_mixtures_are_no_numbers(cells, kind):
+    assert table_from_rows([{"x": cell} for cell in cells])["x"].type.kind == kind
+
+
+ODD_ROWS = [
+    ([[1, 2]], "line 1: a row is a dict.*got list"),
+    (np.ones((2, 2)), "line 1: a row is a dict.*got ndarray"),
+    ([{"x": 1}, {"x": np.ones(2)}], "line 2, column 'x': a cell holds one number or text; got ndarray"),
+    ([{"x": [1]}], "line 1, column 'x': a cell holds one number or text; got list"),
+]
+
+
+@pytest.mark.parametrize(("rows", "words"), ODD_ROWS)
+def test_rows_that_are_none_are_named(rows, words):
+    with pytest.raises(DTypeError, match=words):
+        table_from_rows(rows)
 
 
 ALMOST = '{"format": "pullback.schema/1"'

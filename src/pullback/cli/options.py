@@ -36,6 +36,8 @@ Data = Annotated[str, _option(_TABLE, "Train on this CSV file.")]
 Target = Annotated[str, _option(_TABLE, "The column to predict.")]
 Task = Annotated[str, _option(_TABLE, "classification or regression; else told from the column.")]
 Exclude = Annotated[str, _option(_TABLE, "Columns that are not to be used: id,notes")]
+Missing = Annotated[str, _option(_TABLE, "Further texts that mean that a value is missing: unknown,-")]
+Categories = Annotated[str, _option(_TABLE, "Columns whose numbers are names of categories: zip,floor")]
 Hidden = Annotated[str, _option(_NETWORK, "Sizes of the hidden layers: 512,256 (none: 0).")]
 Activation = Annotated[str, _option(_NETWORK, f"After each hidden layer: {_listed(ACTIVATIONS)}.")]
 Dropout = Annotated[float | None, _option(_NETWORK, "Share of the hidden values dropped in training.")]
@@ -65,6 +67,8 @@ SETTINGS: dict[str, SettingPath] = {
     "target": ("data", "target"),
     "task": ("data", "task"),
     "exclude": ("data", "exclude"),
+    "missing": ("data", "missing"),
+    "categories": ("data", "categories"),
     "limit": ("data", "limit"),
     "hidden": ("model", "hidden"),
     "activation": ("model", "activation"),
@@ -128,10 +132,11 @@ def _sizes(text: str) -> list[int]:
         raise SettingsError([f"--hidden: sizes are whole numbers with commas, such as 512,256; got {text!r}"]) from None
 
 
-_LISTS: dict[str, Callable[[str], Any]] = {
-    "hidden": _sizes,
-    "exclude": lambda text: [part.strip() for part in text.split(",")],
-}
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+_LISTS: dict[str, Callable[[str], Any]] = {"hidden": _sizes, "exclude": _parts, "missing": _parts, "categories": _parts}
 
 
 def _assignment(text: str) -> tuple[SettingPath, Any]:

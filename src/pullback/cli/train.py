@@ -31,6 +31,8 @@ def train_verb(
     target: o.Target = "",
     task: o.Task = "",
     exclude: o.Exclude = "",
+    missing: o.Missing = "",
+    categories: o.Categories = "",
     hidden: o.Hidden = "",
     activation: o.Activation = "",
     dropout: o.Dropout = None,

@@ -22,6 +22,7 @@ _DATE = re.compile(
     r"|[0-9]{1,2}:[0-9]{2}(:[0-9.]+)?"
 )
 _FORMAT = "pullback.schema/1"
+_NEARLY_ALL = 0.95
 
 
 def parse_integer(text: str) -> int | None:
@@ -63,6 +64,18 @@ def parser_of(kind: str, decimal: str = ".") -> Callable[[str], Any]:
 def _with_point(text: str, decimal: str) -> str:
     """The number as Python writes it. A point that is no decimal point makes it no number."""
     return text.replace(".", "_").replace(decimal, ".")
+
+
+class StrayCell(DataError):
+    """A cell that is no number in a column of numbers, whose type is therefore in doubt."""
+
+    def __init__(self, place: str, column: str, cell: str) -> None:
+        self.column, self.cell = column, cell
+        self.finding = f"{place}: {cell!r} is no finite number, as nearly all other cells of the column are"
+        super().__init__(
+            f"{self.finding}; if it means that the value is missing, name it in missing=; if the column is text or "
+            f"names categories, types={{{column!r}: 'text'}} or {{{column!r}: 'category'}}"
+        )
 
 
 @dataclass(frozen=True)
@@ -177,6 +190,21 @@ def infer_type(name: str, cells: Sequence[str], decimal: str = ".") -> ColumnTyp
     if len(different) > most or _fits(_DATE.fullmatch, different):
         return ColumnType(name, "text")
     return ColumnType(name, "category", tuple(sorted(different)))
+
+
+def stray_cell(cells: Sequence[str], decimal: str = ".") -> str | None:
+    """The first cell that is no number where 95 % of the cells or more, but not all, are numbers; else None.
+
+    Such a cell is more likely a slip, or a text for a missing value, than a reason to take the numbers for text.
+    Where a cell is a code, such as 00501, the column is one of codes and nothing in it is a slip.
+
+    >>> stray_cell(["1", "2.5"] * 10 + ["oops"]), stray_cell(["1", "oops"])
+    ('oops', None)
+    """
+    written = cells if decimal == "." else [_with_point(cell, decimal) for cell in cells]
+    strays = [cell for cell, text in zip(cells, written, strict=True) if parse_number(text) is None]
+    few = 0 < len(strays) <= (1 - _NEARLY_ALL) * len(cells) + 1e-9  # 1 of 20 counts, whatever 1 - 0.95 rounds to
+    return strays[0] if few and not any(map(_CODE.fullmatch, written)) else None
 
 
 def _numeric_kind(cells: Sequence[str]) -> str:

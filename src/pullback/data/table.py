@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 
 from pullback.base.dtypes import Array
-from pullback.base.errors import ArgumentError, DataError, suggest
+from pullback.base.errors import ArgumentError, DataError, DTypeError, suggest
 from pullback.data.csv_file import Records, read_records
-from pullback.data.schema import MISSING, ColumnType, Schema, infer_type, no_column, parser_of
+from pullback.data.schema import MISSING, ColumnType, Schema, StrayCell, infer_type, no_column, parser_of, stray_cell
 from pullback.data.source import StrPath
 
 Unknown = Literal["error", "missing"]
@@ -151,7 +151,8 @@ def read_csv(
     column_2 and so on.
 
     Raises MissingFile when there is no such file; DataError, naming file, line and column, for what does not
-    fit.
+    fit, and for a cell that is no number where at least 95 % of the column's cells are and `types` does not say
+    what the column is.
 
     >>> import tempfile, pathlib
     >>> folder = tempfile.TemporaryDirectory()
@@ -178,21 +179,39 @@ def table_from_rows(
     types: Mapping[str, str] | None = None,
     optional: Sequence[str] = (),
     unknown: Unknown = "error",
+    missing: Sequence[str] = MISSING,
     source: str = "rows",
 ) -> Table:
     """The table of rows given as dicts, read as `read_csv` would read their text. None and NaN are missing.
 
-    Raises DataError, naming row and column, for what does not fit; the first row is line 1.
+    Raises DataError, naming row and column, for what does not fit; the first row is line 1. DTypeError for rows
+    that are no dicts, and for cells that hold several values.
 
     >>> table_from_rows([{"x": 1.5}, {"x": 2}])["x"].values
     array([1.5, 2. ])
     """
+    for line, row in enumerate(rows, 1):
+        _check_row(row, f"{source}, line {line}")
     names = tuple(dict.fromkeys(name for row in rows for name in row))
     decimal = schema.decimal if schema else "."
     cells = [[_as_text(row.get(name), decimal) for name in names] for row in rows]
     records = Records(source, names, cells, list(range(1, len(rows) + 1)))
-    schema = schema or _infer_schema(records, types or {}, MISSING, decimal)
+    schema = schema or _infer_schema(records, types or {}, missing, decimal)
     return _read_table(records, schema, optional, unknown)
+
+
+def _check_row(row: Any, place: str) -> None:
+    """Raise DTypeError for a row that is no dict and for a cell that is no single value."""
+    if not isinstance(row, Mapping):
+        raise DTypeError(
+            f"{place}: a row is a dict of column names and values, such as {{'x': 1.5}}; got {type(row).__name__}"
+        )
+    for name, value in row.items():
+        if getattr(value, "ndim", 0) or isinstance(value, (list, tuple, set, Mapping)):
+            raise DTypeError(
+                f"{place}, column {name!r}: a cell holds one number or text; got {type(value).__name__}: "
+                "give each of its values a column of its own"
+            )
 
 
 def _as_text(value: Any, decimal: str) -> str:
@@ -227,14 +246,22 @@ def _infer_schema(records: Records, types: Mapping[str, str], missing: Sequence[
     columns = []
     for name in records.names:
         cells = [cell for cell in _cells(records, name) if not _is_missing(cell, missing)]
-        inferred = infer_type(name, cells, decimal)
-        columns.append(_retyped(inferred, types[name], cells) if name in types else inferred)
+        if name in types:
+            columns.append(_as_told(name, types[name], cells))
+        else:
+            _refuse_stray(records, name, stray_cell(cells, decimal))
+            columns.append(infer_type(name, cells, decimal))
     return Schema(tuple(columns), tuple(missing), decimal)
 
 
-def _retyped(inferred: ColumnType, kind: str, cells: Sequence[str]) -> ColumnType:
-    categories = tuple(sorted(set(cells))) if kind == "category" else ()
-    return replace(inferred, kind=kind, categories=categories)
+def _as_told(name: str, kind: str, cells: Sequence[str]) -> ColumnType:
+    return ColumnType(name, kind, tuple(sorted(set(cells))) if kind == "category" else ())
+
+
+def _refuse_stray(records: Records, name: str, cell: str | None) -> None:
+    if cell is not None:
+        line = records.lines[_cells(records, name).index(cell)]
+        raise StrayCell(_place(records.source, line, name), name, cell)
 
 
 def _cells(records: Records, name: str) -> list[str]:

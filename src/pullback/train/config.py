@@ -22,6 +22,8 @@ class DataConfig:
     target: str = setting("", "the column to predict")
     task: str = setting("", "empty: told from the column", choices=("", "classification", "regression"))
     exclude: tuple[str, ...] = setting((), "columns that are not to be used")
+    missing: tuple[str, ...] = setting((), "further texts that mean that a value is missing")
+    categories: tuple[str, ...] = setting((), "columns whose numbers are names of categories")
     validation: float = setting(0.15, "share of the rows that choose the best weights", above=0, below=1)
     test: float = setting(0.15, "share of the rows that are seen once, at the end", above=0, below=1)
     limit: int = setting(0, "train on this many rows at most; 0: on all", low=0)

@@ -1,6 +1,7 @@
 """What is to be learnt: rows in three parts, and what is asked of a network for each."""
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from pullback.data.embedded import DIGITS, digits
 from pullback.data.encoder import TableEncoder
 from pullback.data.partition import random_partition, stratified_partition
 from pullback.data.readers import reader_for
+from pullback.data.schema import MISSING, StrayCell
 from pullback.data.source import StrPath
 from pullback.data.table import Table, Unknown, read_csv
 from pullback.data.targets import ClassTarget, Task, infer_task
@@ -58,8 +60,10 @@ def _limited(problem: Problem, limit: int) -> Problem:
 
 
 def _digits_problem(config: DataConfig) -> Problem:
-    if config.target or config.task or config.exclude:
-        raise ArgumentError("digits have no columns: target, task and exclude belong to a table, given as --data FILE")
+    if config.target or config.task or config.exclude or config.missing or config.categories:
+        raise ArgumentError(
+            "digits have no columns: target, task, exclude, missing and categories belong to a table, --data FILE"
+        )
     data = digits()
     return Problem(
         task="classification",
@@ -105,7 +109,7 @@ def _read_table(config: DataConfig) -> tuple[Table, list[str]]:
     reader = reader_for(config.source)
     if reader.name != "csv":
         raise DataError(f"{config.source} is {reader.name}; a table to train on is a CSV file")
-    table = read_csv(config.source)
+    table = _typed_table(config)
     if not config.target:
         columns = ", ".join(table.names)
         raise DataError(f"{config.source}: name the column to predict with --target; there are {columns}")
@@ -113,6 +117,22 @@ def _read_table(config: DataConfig) -> tuple[Table, list[str]]:
     left_out = len(table) - len(known)
     notes = [f"{left_out:,} of {len(table):,} rows are left out: they have no {config.target!r}"] if left_out else []
     return known, notes
+
+
+def _typed_table(config: DataConfig) -> Table:
+    """The table, with columns that are not used read as text, whatever they hold.
+
+    Raises DataError with the settings that help for a cell that is no number among numbers.
+    """
+    types = dict.fromkeys(config.categories, "category") | dict.fromkeys(config.exclude, "text")
+    try:
+        return read_csv(config.source, types=types, missing=(*MISSING, *config.missing))
+    except StrayCell as stray:
+        raise DataError(
+            f"{stray.finding}; if it means that the value is missing, --missing {shlex.quote(stray.cell)}; if the "
+            f"column names categories, --categories {shlex.quote(stray.column)}; "
+            f"to leave the column out, --exclude {shlex.quote(stray.column)}"
+        ) from None
 
 
 def _split(table: Table, config: DataConfig, task: Task, seed: int) -> list[Array]:
