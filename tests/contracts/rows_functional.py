@@ -44,6 +44,28 @@ ORACLE_ROWS = [
     ),
     *calls(
         """
+        lib.nn.functional.mse_loss(narrow, x)
+        lib.nn.functional.mse_loss(x, narrow)
+        lib.nn.functional.mse_loss(narrow, x, weight=narrow)
+        lib.nn.functional.mse_loss(half, brief)
+        lib.nn.functional.mse_loss(half, x, reduction="none")
+        lib.nn.functional.mse_loss(brief, whole)
+        lib.nn.functional.l1_loss(narrow, x)
+        lib.nn.functional.l1_loss(narrow, half, reduction="sum")
+        lib.nn.functional.l1_loss(narrow, whole)
+        lib.nn.functional.smooth_l1_loss(narrow, x)
+        lib.nn.functional.smooth_l1_loss(brief, half, beta=0.5)
+        lib.nn.functional.smooth_l1_loss(narrow, x, beta=0.0)
+        lib.nn.functional.smooth_l1_loss(x, whole)
+        """,
+        x=spread(2, 3, seed=29),
+        narrow=spread(2, 3, dtype="float32", seed=30),
+        half=spread(2, 3, dtype="float16", seed=31),
+        brief=spread(2, 3, dtype="bfloat16", seed=32),
+        whole=of([[1, -2, 3], [0, 0, 4]], "int64"),
+    ),
+    *calls(
+        """
         lib.nn.functional.one_hot(k)
         lib.nn.functional.one_hot(k, 5)
         lib.nn.functional.one_hot(k, num_classes=3)

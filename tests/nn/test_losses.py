@@ -73,10 +73,10 @@ REFUSED: list[tuple[str, type[Exception], str, Callable[[], Any]]] = [
         lambda: F.l1_loss(pb.zeros(4, 3), pb.zeros(3)),
     ),
     (
-        "whole targets",
+        "yes or no as targets",
         DTypeError,
-        r"float32; got int64: write target.to\(input.dtype\)",
-        lambda: F.mse_loss(SCORES, WHOLE),
+        r"float32; got bool: write target.to\(input.dtype\)",
+        lambda: F.mse_loss(SCORES, SCORES > 0),
     ),
     ("wide targets", DTypeError, "float32; got float64", lambda: F.huber_loss(SCORES, SCORES.double())),
     ("whole inputs", DTypeError, r"floats; got int64: write input.float\(\)", lambda: F.mse_loss(WHOLE, WHOLE)),

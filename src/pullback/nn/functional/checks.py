@@ -1,5 +1,6 @@
 """What every loss checks at its beginning."""
 
+from pullback.base.dtypes import bool_
 from pullback.base.errors import DTypeError, ShapeError
 from pullback.ir.mode import mode
 from pullback.tensor.tensor import Tensor
@@ -16,13 +17,16 @@ def check_tensor(name: str, role: str, x: object) -> None:
         raise DTypeError(f"{name} needs a tensor as {role}; got {type(x).__name__}: write pb.tensor(...)")
 
 
-def check_pair(name: str, input: Tensor, target: Tensor, shapes: bool = True) -> None:
-    """Raise DTypeError unless both are floats of one dtype, ShapeError unless both have one shape."""
+def check_pair(name: str, input: Tensor, target: Tensor, shapes: bool = True, promotes: bool = False) -> None:
+    """Raise DTypeError unless both are floats of one dtype, ShapeError unless both have one shape.
+
+    Where a loss promotes, its target may be of any dtype but bool.
+    """
     check_tensor(name, "input", input)
     check_tensor(name, "target", target)
     if not input.dtype.is_floating_point:
         raise DTypeError(f"{name} needs an input of floats; got {input.dtype.name}: write input.float()")
-    if target.dtype is not input.dtype:
+    if target.dtype is not input.dtype and (not promotes or target.dtype is bool_):
         raise DTypeError(
             f"{name} needs a target of the input's dtype, {input.dtype.name}; got {target.dtype.name}: "
             "write target.to(input.dtype)"

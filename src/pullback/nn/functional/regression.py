@@ -1,5 +1,5 @@
-"""Losses for numbers. Input and target have one shape and one dtype: nothing is broadcast, for a target (n,) against
-an input (n, 1) would compare every element with every other."""
+"""Losses for numbers. Input and target have one shape: nothing is broadcast, for a target (n,) against an input (n, 1)
+would compare every element with every other."""
 
 import math
 
@@ -19,7 +19,10 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Ten
 
     weight: a factor for each loss, in the input's shape; the mean is then divided by their sum.
 
-    Raises ShapeError when the shapes differ (PyTorch broadcasts, with a warning), DTypeError when the dtypes do.
+    A target of another dtype is promoted: a float64 target makes the loss float64.
+
+    Raises ShapeError when the shapes differ (PyTorch broadcasts, with a warning), DTypeError for inputs that are no
+    floats and for a target of bools.
 
     >>> import pullback as pb
     >>> pb.nn.functional.mse_loss(pb.tensor([1.0, 2.0]), pb.tensor([1.0, 4.0]))
@@ -27,13 +30,13 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Ten
 
     Source: torch.nn.functional.mse_loss.
     """
-    check_pair("mse_loss", input, target)
+    check_pair("mse_loss", input, target, promotes=True)
     away = sub(input, target)
     return _reduce_weighted(mul(away, away), reduction, weight)
 
 
 def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
-    """|x − y|; its gradient where x = y is 0. Weight and errors as for `mse_loss`.
+    """|x − y|; its gradient where x = y is 0. Weight, dtypes and errors as for `mse_loss`.
 
     >>> import pullback as pb
     >>> pb.nn.functional.l1_loss(pb.tensor([1.0, 2.0]), pb.tensor([1.0, 4.0]))
@@ -41,12 +44,12 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Tens
 
     Source: torch.nn.functional.l1_loss.
     """
-    check_pair("l1_loss", input, target)
+    check_pair("l1_loss", input, target, promotes=True)
     return _reduce_weighted(absolute(sub(input, target)), reduction, weight)
 
 
 def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
-    """½ d² / beta where d = |x − y| < beta, else d − ½ beta. Errors as for `mse_loss`.
+    """½ d² / beta where d = |x − y| < beta, else d − ½ beta. Dtypes and errors as for `mse_loss`.
 
     Raises ArgumentError when beta is negative.
 
@@ -60,7 +63,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
         raise ArgumentError(f"smooth_l1_loss needs beta ≥ 0; got {beta}")
     if beta == 0:
         return l1_loss(input, target, reduction)
-    check_pair("smooth_l1_loss", input, target)
+    check_pair("smooth_l1_loss", input, target, promotes=True)
     away, near = _near(input, target, beta)
     quadratic = mul(mul(near, near), 0.5 / beta)
     return reduce_losses(where(lt(away, beta), quadratic, sub(away, 0.5 * beta)), reduction)
@@ -69,7 +72,8 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
-    """½ d² where d = |x − y| < delta, else delta · (d − ½ delta). Errors as for `mse_loss`.
+    """½ d² where d = |x − y| < delta, else delta · (d − ½ delta). Errors as for `mse_loss`,
+    and DTypeError for a target of another dtype.
 
     weight: a factor for each loss, in the input's shape; the mean is divided by their number.
 
@@ -119,7 +123,8 @@ def poisson_nll_loss(
 ) -> Tensor:
     """eˣ − y · x, for x the logarithm of the expected count; x − y · ln(x + eps) with log_input=False.
 
-    full adds Stirling's y ln y − y + ½ ln(2πy) where y > 1. Errors as for `mse_loss`.
+    full adds Stirling's y ln y − y + ½ ln(2πy) where y > 1. Input and target have one dtype; other errors
+    as for `mse_loss`.
 
     >>> import pullback as pb
     >>> pb.nn.functional.poisson_nll_loss(pb.tensor([0.0]), pb.tensor([3.0]))
@@ -146,7 +151,7 @@ def gaussian_nll_loss(
     var has the input's shape, or lacks its last dim, or has size 1 there, or is one number.
 
     Raises ShapeError for another shape of var, ArgumentError for negative variances (where they are known: not within
-    a compiled function). Errors for input and target as for `mse_loss`.
+    a compiled function). Errors for input and target as for `huber_loss`.
 
     >>> import pullback as pb
     >>> pb.nn.functional.gaussian_nll_loss(pb.tensor([1.0]), pb.tensor([3.0]), pb.tensor([1.0]))
