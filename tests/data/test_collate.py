@@ -21,6 +21,11 @@ GOOD = [
     ([np.int8(3), np.int8(4)], [3, 4], pb.int8),
     ([1, 2], [1, 2], pb.int64),
     ([1.5, 2], [1.5, 2.0], pb.float64),
+    ([1, 2.5], [1.0, 2.5], pb.float32),
+    ([True, 2.5], [1.0, 2.5], pb.float32),
+    ([2.5, True], [2.5, 1.0], pb.float64),
+    ([True, 2], [1, 2], pb.int64),
+    ([2, True], [2, 1], pb.int64),
     ([True, False], [True, False], pb.bool),
     ([pb.tensor(1), pb.tensor(2)], [1, 2], pb.int64),
 ]
@@ -31,6 +36,15 @@ def test_numbers_and_arrays_are_stacked(items, batch, dtype):
     made = default_collate(items)
     assert made.tolist() == batch
     assert made.dtype is dtype
+
+
+def test_a_batch_of_tensors_with_gradients_leads_back_to_them():
+    x = pb.tensor([1.0, 2.0], requires_grad=True)
+    batch = default_collate([(x, 0), (3 * x, 1), (pb.ones(2), 2)])[0]
+    (batch * pb.tensor([[1.0], [10.0], [100.0]])).sum().backward()
+    assert batch.tolist() == [[1.0, 2.0], [3.0, 6.0], [1.0, 1.0]]
+    assert x.grad.tolist() == [31.0, 31.0]
+    assert not default_collate([x.detach(), x.detach()]).requires_grad
 
 
 def test_text_from_numpy_is_listed_as_python_text_is():

@@ -5,18 +5,22 @@ from typing import Any
 
 import numpy as np
 
-from pullback.base.dtypes import Array
+from pullback.base.dtypes import float64
 from pullback.base.errors import DataError, DTypeError
+from pullback.base.shapes import Shape
 from pullback.data.convert import as_array, as_tensor, fresh_tensor
+from pullback.tensor.creation import tensor
+from pullback.tensor.shaping import stack
 from pullback.tensor.tensor import Tensor
 
 
 def default_collate(batch: Sequence[Any]) -> Any:
     """The items of a batch put together, element by element, each with a new first axis.
 
-    Tensors and arrays of one shape are stacked; Python's ints become int64, floats float64, bools bool; text
-    and bytes are listed (as a tuple, inside tuples and lists); dicts, tuples and lists are put together entry
-    by entry (tuples give lists, named tuples stay what they are).
+    Tensors and arrays of one shape are stacked, and gradients find their way back; Python's ints become int64,
+    bools bool, floats float64 (float32, PyTorch's default, behind an int or a bool); text and bytes are listed
+    (as a tuple, inside tuples and lists); dicts, tuples and lists are put together entry by entry (tuples give
+    lists, named tuples stay what they are).
 
     Raises DataError for an empty batch and for items that differ in shape, length or keys, DTypeError for
     items that are none of these.
@@ -53,7 +57,7 @@ def _collate(values: Sequence[Any], what: str) -> Any:
     if isinstance(first, (str, bytes)):  # asked first: NumPy's text is also a NumPy number
         return values
     if isinstance(first, (Tensor, np.ndarray, np.generic)):
-        return _stack([as_array(value) for value in values], what)
+        return _stacked(values, what)
     if isinstance(first, (bool, int, float)):
         return _numbers(values, what)
     if isinstance(first, Mapping):
@@ -66,22 +70,30 @@ def _collate(values: Sequence[Any], what: str) -> Any:
     )
 
 
-def _stack(arrays: list[Array], what: str) -> Tensor:
-    shapes = [array.shape for array in arrays]
+def _stacked(values: Sequence[Any], what: str) -> Tensor:
+    arrays = [as_array(value) for value in values]
+    _check_shapes([array.shape for array in arrays], what)
+    tensors = [value for value in values if isinstance(value, Tensor)]
+    if any(each.requires_grad for each in tensors):  # only then worth recording
+        return stack([value if isinstance(value, Tensor) else as_tensor(np.asarray(value)) for value in values])
+    return fresh_tensor(np.stack(arrays))
+
+
+def _check_shapes(shapes: Sequence[Shape], what: str) -> None:
     odd = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
     if odd is not None:
         raise DataError(
             f"{what} of a batch must have one shape: item 0 has {shapes[0]}, item {odd} has {shapes[odd]}. "
             "Bring them to one size, or pass a collate_fn that pads"
         )
-    return fresh_tensor(np.stack(arrays))
 
 
 def _numbers(values: Sequence[Any], what: str) -> Tensor:
     if not all(isinstance(value, (bool, int, float)) for value in values):
         odd = next(value for value in values if not isinstance(value, (bool, int, float)))
         raise DTypeError(f"{what} of a batch must all be numbers: one is {type(odd).__name__}")
-    return fresh_tensor(np.array(values))  # NumPy's own choice is PyTorch's here: int64, float64, bool
+    # As in PyTorch: float64 where the first is a float; else what a tensor of them has, which may be float32.
+    return tensor(list(values), dtype=float64 if isinstance(values[0], float) else None)
 
 
 def _collate_mappings(values: Sequence[Any], what: str) -> Any:
