@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pullback as pb
-from pullback.base.errors import ArgumentError, PullbackError, StateError
+from pullback.base.errors import ArgumentError, PullbackError, StateError, TraceError
 from pullback.data import (
     BatchSampler,
     RandomSampler,
@@ -12,6 +12,8 @@ from pullback.data import (
     SequentialSampler,
     SubsetRandomSampler,
     WeightedRandomSampler,
+    random_split,
+    stratified_split,
 )
 
 SEEDED = {
@@ -123,6 +125,23 @@ def test_wrong_calls_are_named(call, error, words):
     with pytest.raises(error, match=words) as caught:
         call()
     assert isinstance(caught.value, PullbackError)
+
+
+DRAWS = {name: lambda make=make: list(make(seed=1)) for name, make in SEEDED.items()} | {
+    "random_split": lambda: random_split(range(4), [2, 2], seed=1),
+    "stratified_split": lambda: stratified_split(range(4), [2, 2], labels=[0, 0, 1, 1], seed=1),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS.keys())
+def test_a_random_order_in_a_compiled_function_is_an_error(draw):
+    def step(x):
+        draw()
+        return x + 1
+
+    with pytest.raises(TraceError, match=r"a sampler or a split for a random order.*recorded once"):
+        pb.compile(step)(pb.ones(1))
+    draw()
 
 
 def test_what_a_subclass_left_out_is_named():

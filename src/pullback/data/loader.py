@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from pullback.base.dtypes import Array
-from pullback.base.errors import ArgumentError, IndexOutOfRange, StateError, TraceError
+from pullback.base.errors import ArgumentError, IndexOutOfRange, StateError
 from pullback.data.collate import default_collate, default_convert
 from pullback.data.convert import fresh_tensor
 from pullback.data.datasets import IterableDataset, whole_arrays
+from pullback.data.randomness import refuse_while_recording
 from pullback.data.samplers import (
     BatchSampler,
     RandomSampler,
@@ -20,7 +21,6 @@ from pullback.data.samplers import (
     check_batch_size,
     count_batches,
 )
-from pullback.ir.mode import mode
 
 Collate = Callable[[Any], Any]
 
@@ -105,7 +105,7 @@ class DataLoader:
         return count_batches(len(self.dataset), self.batch_size, self.drop_last)
 
     def __iter__(self) -> Iterator[Any]:
-        _refuse_while_recording()
+        refuse_while_recording("a DataLoader for a batch")
         skip, self._skip = self._skip, 0
         began = self._sampler_state()  # before the sampler begins its pass, which moves its state on
         self._epoch = _Epoch(self._batches(skip), skip, began)
@@ -185,7 +185,7 @@ class _Epoch(Iterator[Any]):
         self.finished = False
 
     def __next__(self) -> Any:
-        _refuse_while_recording()
+        refuse_while_recording("a DataLoader for a batch")
         try:
             batch = next(self._batches)
         except StopIteration:
@@ -193,14 +193,6 @@ class _Epoch(Iterator[Any]):
             raise
         self.position += 1
         return batch
-
-
-def _refuse_while_recording() -> None:
-    if mode.recorder is not None:
-        raise TraceError(
-            "a compiled function asks a DataLoader for a batch, which would be recorded once and given again at every "
-            "call; loop over the loader outside, and pass each batch to the function as an argument"
-        )
 
 
 def _gather(arrays: tuple[Array, ...], rows: Array | None, batch: Any) -> list[Any]:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from pullback.base.dtypes import Array
-from pullback.base.errors import ArgumentError
+from pullback.base.errors import ArgumentError, TraceError
+from pullback.ir.mode import mode
 from pullback.tensor.random import default_generator
 
 _WORD = (1 << 64) - 1
@@ -52,8 +53,21 @@ def _as_integer(seed: Any) -> int:
         raise ArgumentError(f"seed must be an integer; got {seed!r}") from None
 
 
+def refuse_while_recording(asked: str) -> None:
+    """Raise TraceError within a compiled function. `asked` says what it asks for."""
+    if mode.recorder is not None:
+        raise TraceError(
+            f"a compiled function asks {asked}, which would be recorded once and given again at every call; loop over "
+            "the loader outside, and pass each batch to the function as an argument"
+        )
+
+
 def raw_words(count: int, seed: int, stream: int, epoch: int = 0) -> Array:
-    """`count` random 64-bit words, (count,) uint64, the same for the same seed, stream and epoch."""
+    """`count` random 64-bit words, (count,) uint64, the same for the same seed, stream and epoch.
+
+    Raises TraceError within a compiled function.
+    """
+    refuse_while_recording("a sampler or a split for a random order")
     key = np.array([seed & _WORD, stream], np.uint64)  # as a list, large numbers would pass through float64
     return np.random.Philox(key=key, counter=np.array([0, 0, 0, epoch], np.uint64)).random_raw(count)
 
