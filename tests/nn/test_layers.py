@@ -46,6 +46,9 @@ REFUSED: list[tuple[str, type[Exception], str, Callable[[], Any]]] = [
     ("a cut too deep", ShapeError, "cannot cut", lambda: F.pad(X, (-2, -2))),
     ("a value with a mirror", ArgumentError, "with mode 'constant' alone", lambda: F.pad(X, (1, 1), "reflect", 2.0)),
     ("classes too few", IndexOutOfRange, "integers from 0 to 1; got 0 to 2", lambda: F.one_hot(pb.tensor([0, 2]), 2)),
+    ("negative classes", IndexOutOfRange, "not negative; got -2", lambda: F.one_hot(pb.tensor([-1, -2]))),
+    ("negative, counted", IndexOutOfRange, "not negative; got -1", lambda: F.one_hot(pb.tensor([-1, 2]), 3)),
+    ("no classes", ArgumentError, "give num_classes", lambda: F.one_hot(pb.zeros(0, dtype=pb.int64))),
     (
         "a vector too short",
         ShapeError,

@@ -7,7 +7,7 @@ import numpy as np
 
 import pullback.ops as ops
 from pullback.base.dtypes import bool_, int64
-from pullback.base.errors import DTypeError, GradientError, IndexOutOfRange
+from pullback.base.errors import ArgumentError, DTypeError, GradientError, IndexOutOfRange
 from pullback.base.shapes import Shape, broadcast_shapes, normalize_axis, size_of
 from pullback.ir.mode import mode
 from pullback.ir.node import Op, Value
@@ -274,18 +274,20 @@ def nonzero(input: Tensor) -> Tensor:
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     """int64 rows with a 1 at the place that each integer names.
 
-    Raises IndexOutOfRange for integers outside 0 … num_classes − 1.
+    Raises IndexOutOfRange for integers outside 0 … num_classes − 1, ArgumentError for none at all without num_classes.
 
     Source: torch.nn.functional.one_hot.
     """
     if input.dtype.kind != "int":
         raise DTypeError(f"one_hot needs integers; got {input.dtype.name}")
-    count = num_classes if num_classes > 0 else int(input.array("the number of classes is read off").max()) + 1
-    if input._value.data is not None and input._value.data.size:
-        low, high = input._value.data.min(), input._value.data.max()
-        if low < 0 or high >= count:
-            raise IndexOutOfRange(
-                f"one_hot into {count} classes needs integers from 0 to {count - 1}; got {low} to {high}"
-            )
+    known = input._value.data if num_classes > 0 else input.array("the number of classes is read off")
+    if num_classes <= 0 and not input.numel():
+        raise ArgumentError("one_hot of no integers cannot tell how many classes there are: give num_classes")
+    low, high = (known.min(), known.max()) if known is not None and known.size else (0, 0)
+    if low < 0:
+        raise IndexOutOfRange(f"one_hot needs integers that are not negative; got {low}")
+    count = num_classes if num_classes > 0 else int(high) + 1
+    if high >= count:
+        raise IndexOutOfRange(f"one_hot into {count} classes needs integers from 0 to {count - 1}; got {low} to {high}")
     classes = Tensor(ops.iota(size=count, dtype=int64))
     return (unsqueeze(input, -1) == classes).to(int64)
