@@ -37,63 +37,70 @@ def stepped(a: Tensor, b: Tensor) -> Tensor:
     return y
 
 
-ONE: dict[str, Callable[[Tensor], Tensor]] = {
-    "neg": lambda x: -x,
-    "exp": lambda x: x.clamp(-3, 3).exp(),
-    "log": lambda x: (x.abs() + 0.5).log(),
-    "sqrt": lambda x: (x * x + 0.1).sqrt(),
-    "rsqrt": lambda x: (x * x + 0.1).rsqrt(),
-    "sin": pb.sin,
-    "cos": pb.cos,
-    "tanh": pb.tanh,
-    "atan": pb.atan,
-    "erf": pb.erf,
-    "sigmoid": pb.sigmoid,
-    "relu": pb.relu,
-    "abs": pb.abs,
-    "sign": lambda x: x.sign() * x,
-    "floor": lambda x: x - x.floor(),
-    "round": lambda x: x - x.round(),
-    "square": pb.square,
-    "cube": lambda x: x.clamp(-3, 3) ** 3,
-    "power": lambda x: (x.abs() + 0.5) ** 1.7,
-    "log1p": lambda x: x.abs().log1p(),
-    "expm1": lambda x: x.clamp(-3, 3).expm1(),
-    "clamp": lambda x: x.clamp(-0.5, 0.7),
-    "softmax": lambda x: rows(x).softmax(-1),
-    "log_softmax": lambda x: rows(x).log_softmax(0),
-    "logsumexp": lambda x: rows(x).logsumexp(-1),
-    "cumsum": lambda x: rows(x).cumsum(-1),
-    "sort": lambda x: rows(x).sort(-1, descending=True).values,
-    "argsort": lambda x: rows(x).argsort(0).to(x.dtype) * 0.1,
-    "max": lambda x: rows(x).max(-1).values,
-    "amin": lambda x: rows(x).amin(0),
-    "sum": lambda x: x.sum(),
-    "sum of rows": lambda x: rows(x).sum(-1, keepdim=True),
-    "mean": lambda x: rows(x).mean(0),
-    "var": lambda x: (rows(x).var(unbiased=False) + 0.1).sqrt(),
-    "prod": lambda x: rows(x).tanh().prod(-1),
-    "norm": lambda x: x.norm(),
-    "flat": lambda x: x.reshape(-1),
-    "turned": lambda x: x.T,
-    "moved": lambda x: rows(x).movedim(0, -1),
-    "unsqueeze": lambda x: x.unsqueeze(0) if x.ndim < 3 else x[0],
-    "expand": lambda x: x.unsqueeze(0).expand(2, *x.shape) if x.ndim < 3 else x * 1,
-    "tail": lambda x: rows(x)[..., 1:] if rows(x).shape[-1] > 1 else x * 2,
-    "strides": lambda x: rows(x)[::2],
-    "flip": lambda x: rows(x).flip(-1),
-    "roll": lambda x: rows(x).roll(1, -1),
-    "picked": lambda x: rows(x)[[0, -1, 0]],
-    "picked by values": lambda x: rows(x).gather(0, rows(x).argsort(0)),
-    "one hot": lambda x: pb.nn.functional.one_hot(rows(x).argmax(-1), 8).to(x.dtype),
-    "tril": lambda x: x.tril() if x.ndim >= 2 else x * 1,
-    "masked": lambda x: x.masked_fill(x > 0.5, 0.25),
-    "float32": lambda x: x.float(),
-    "float64": lambda x: x.double(),
-    "float16": lambda x: x.clamp(-9, 9).half().double(),
-    "bfloat16": lambda x: x.bfloat16().float(),
-    "whole": lambda x: x.clamp(-50, 50).int().double() + x.double(),
-    "detached": lambda x: x.detach() * x,
+def of_one(lib: Any) -> dict[str, Callable[[Any], Any]]:
+    """What can be done with one tensor, in Pullback or PyTorch."""
+    return {
+        "neg": lambda x: -x,
+        "exp": lambda x: x.clamp(-3, 3).exp(),
+        "log": lambda x: (x.abs() + 0.5).log(),
+        "sqrt": lambda x: (x * x + 0.1).sqrt(),
+        "rsqrt": lambda x: (x * x + 0.1).rsqrt(),
+        "sin": lib.sin,
+        "cos": lib.cos,
+        "tanh": lib.tanh,
+        "atan": lib.atan,
+        "erf": lib.erf,
+        "sigmoid": lib.sigmoid,
+        "relu": lib.relu,
+        "abs": lib.abs,
+        "sign": lambda x: x.sign() * x,
+        "floor": lambda x: x - x.floor(),
+        "round": lambda x: x - x.round(),
+        "square": lib.square,
+        "cube": lambda x: x.clamp(-3, 3) ** 3,
+        "power": lambda x: (x.abs() + 0.5) ** 1.7,
+        "log1p": lambda x: x.abs().log1p(),
+        "expm1": lambda x: x.clamp(-3, 3).expm1(),
+        "clamp": lambda x: x.clamp(-0.5, 0.7),
+        "softmax": lambda x: rows(x).softmax(-1),
+        "log_softmax": lambda x: rows(x).log_softmax(0),
+        "logsumexp": lambda x: rows(x).logsumexp(-1),
+        "cumsum": lambda x: rows(x).cumsum(-1),
+        "sort": lambda x: rows(x).sort(-1, descending=True).values,
+        "argsort": lambda x: rows(x).argsort(0).to(x.dtype) * 0.1,
+        "max": lambda x: rows(x).max(-1).values,
+        "amin": lambda x: rows(x).amin(0),
+        "sum": lambda x: x.sum(),
+        "sum of rows": lambda x: rows(x).sum(-1, keepdim=True),
+        "mean": lambda x: rows(x).mean(0),
+        "var": lambda x: (rows(x).var(unbiased=False) + 0.1).sqrt(),
+        "prod": lambda x: rows(x).tanh().prod(-1),
+        "norm": lambda x: x.norm(),
+        "flat": lambda x: x.reshape(-1),
+        "turned": lambda x: x.T,
+        "moved": lambda x: rows(x).movedim(0, -1),
+        "unsqueeze": lambda x: x.unsqueeze(0) if x.ndim < 3 else x[0],
+        "expand": lambda x: x.unsqueeze(0).expand(2, *x.shape) if x.ndim < 3 else x * 1,
+        "tail": lambda x: rows(x)[..., 1:] if rows(x).shape[-1] > 1 else x * 2,
+        "strides": lambda x: rows(x)[::2],
+        "flip": lambda x: rows(x).flip(-1),
+        "roll": lambda x: rows(x).roll(1, -1),
+        "picked": lambda x: rows(x)[[0, -1, 0]],
+        "picked by values": lambda x: rows(x).gather(0, rows(x).argsort(0)),
+        "one hot": lambda x: lib.nn.functional.one_hot(rows(x).argmax(-1), 8).to(x.dtype),
+        "tril": lambda x: x.tril() if x.ndim >= 2 else x * 1,
+        "masked": lambda x: x.masked_fill(x > 0.5, 0.25),
+        "float32": lambda x: x.float(),
+        "float64": lambda x: x.double(),
+        "float16": lambda x: x.clamp(-9, 9).half().double(),
+        "bfloat16": lambda x: x.bfloat16().float(),
+        "whole": lambda x: x.clamp(-50, 50).int().double() + x.double(),
+        "detached": lambda x: x.detach() * x,
+    }
+
+
+# What PyTorch has not, or does with other numbers.
+OURS: dict[str, Callable[[Tensor], Tensor]] = {
     "dropped": lambda x: x * (pb.rand(x.shape) > 0.3).to(x.dtype),
     "noise": lambda x: x + pb.randn(x.shape, dtype=x.dtype) * 0.1,
     "recomputed": lambda x: pb.checkpoint(lambda v: (v.sin() * v).tanh(), x),
@@ -101,26 +108,32 @@ ONE: dict[str, Callable[[Tensor], Tensor]] = {
     "pull": lambda x: pb.grad(lambda v: (v.sin() * v).sum())(x),
 }
 
-TWO: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "add": pb.add,
-    "sub": pb.sub,
-    "mul": pb.mul,
-    "div": lambda a, b: a / (b.abs() + 0.5),
-    "maximum": pb.maximum,
-    "minimum": pb.minimum,
-    "where": lambda a, b: pb.where(a > b, a, b * 2),
-    "remainder": lambda a, b: a.remainder(b.abs() + 0.5),
-    "lerp": lambda a, b: a + (b - a) * 0.25,
-    "compared": lambda a, b: (a <= b).to(a.dtype) * a,
-    "cat": lambda a, b: pb.cat(flat_pair(a, b)),
-    "outer": lambda a, b: pb.outer(*[v[:4] for v in flat_pair(a, b)]),
-    "matmul": lambda a, b: flat_pair(a, b)[0][:1].reshape(-1, 1) @ flat_pair(a, b)[1][:4].reshape(1, -1),
-    "product with its turned self": lambda a, b: (
-        pb.nn.functional.linear(rows(a), rows(a)[:2]) if a.ndim == 2 else a * b.sum()
-    ),
-    "written": written,
-    "stepped": stepped,
-}
+
+def of_two(lib: Any) -> dict[str, Callable[[Any, Any], Any]]:
+    """What can be done with two tensors, in Pullback or PyTorch."""
+    return {
+        "add": lib.add,
+        "sub": lib.sub,
+        "mul": lib.mul,
+        "div": lambda a, b: a / (b.abs() + 0.5),
+        "maximum": lib.maximum,
+        "minimum": lib.minimum,
+        "where": lambda a, b: lib.where(a > b, a, b * 2),
+        "remainder": lambda a, b: a.remainder(b.abs() + 0.5),
+        "lerp": lambda a, b: a + (b - a) * 0.25,
+        "compared": lambda a, b: (a <= b).to(a.dtype) * a,
+        "cat": lambda a, b: lib.cat(flat_pair(a, b)),
+        "outer": lambda a, b: lib.outer(*[v[:4] for v in flat_pair(a, b)]),
+        "matmul": lambda a, b: flat_pair(a, b)[0][:1].reshape(-1, 1) @ flat_pair(a, b)[1][:4].reshape(1, -1),
+        "product with its turned self": lambda a, b: (
+            lib.nn.functional.linear(rows(a), rows(a)[:2]) if a.ndim == 2 else a * b.sum()
+        ),
+        "written": written,
+    }
+
+
+ONE = of_one(pb) | OURS
+TWO = of_two(pb) | {"stepped": stepped}
 
 
 def fits(a: Tensor, b: Tensor) -> bool:
@@ -137,20 +150,21 @@ class RandomProgram:
     inputs: tuple[tuple[int, ...], ...]
     dtypes: tuple[str, ...]
 
-    def tensors(self, shift: int = 0) -> list[Tensor]:
+    def tensors(self, shift: int = 0, lib: Any = pb) -> list[Any]:
         """The inputs: variables of these shapes and dtypes."""
         pairs = enumerate(zip(self.inputs, self.dtypes, strict=True))
-        return [spread(*shape, dtype=dtype, seed=i + shift + 1).tensor(pb) for i, (shape, dtype) in pairs]
+        return [spread(*shape, dtype=dtype, seed=i + shift + 1).tensor(lib) for i, (shape, dtype) in pairs]
 
-    def results(self, inputs: list[Tensor]) -> list[Tensor]:
+    def results(self, inputs: list[Any], lib: Any = pb) -> list[Any]:
         """Each instruction applied; what does not fit is left out, by shapes alone."""
+        ones, twos = (ONE, TWO) if lib is pb else (of_one(lib), of_two(lib))
         pool = list(inputs)
         for name, i, j in self.steps:
             a, b = pool[-1 - i % len(pool)], pool[-1 - j % len(pool)]
-            if name in ONE:
-                pool.append(ONE[name](a))
-            elif name in ("cat", "outer", "matmul") or fits(a, b):
-                pool.append(TWO[name](a, b))
+            if name in ones:
+                pool.append(ones[name](a))
+            elif name in twos and (name in ("cat", "outer", "matmul") or fits(a, b)):
+                pool.append(twos[name](a, b))
             if pool[-1].numel() > 400:
                 pool[-1] = pool[-1].reshape(-1)[:40]
         return pool[len(inputs) :]
