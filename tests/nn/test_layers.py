@@ -1,8 +1,10 @@
 """Layers on their own: what they refuse, and what PyTorch warns of."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 
 import pullback as pb
@@ -24,6 +26,25 @@ REFUSED: list[tuple[str, type[Exception], str, Callable[[], Any]]] = [
         DTypeError,
         r"linear needs a tensor as input; got list: write pb.tensor",
         lambda: nn.Linear(2, 1)([1.0, 2.0]),
+    ),
+    *(
+        (
+            f"{name} of {type(x).__name__}",
+            DTypeError,
+            f"{name} needs a tensor as input1?; got {type(x).__name__}",
+            partial(f, x),
+        )
+        for x in ([1.0, 2.0], np.ones(2))
+        for name, f in {
+            "softmax": lambda x: F.softmax(x, dim=0),
+            "softmin": lambda x: F.softmin(x, dim=0),
+            "log_softmax": lambda x: F.log_softmax(x, dim=0),
+            "dropout": F.dropout,
+            "alpha_dropout": F.alpha_dropout,
+            "bilinear": lambda x: F.bilinear(x, X, pb.ones(1, 2, 3)),
+            "Flatten": nn.Flatten(0),
+            "Unflatten": nn.Unflatten(0, (1, 2)),
+        }.items()
     ),
     ("another dtype", DTypeError, "float64 and float32", lambda: nn.Linear(3, 2)(X.double())),
     ("a weight with three dims", ShapeError, r"takes a weight \(out, in\)", lambda: F.linear(X, pb.zeros(1, 2, 3))),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pullback.nn.functional.checks import check_tensor
 from pullback.nn.module import Module
 from pullback.tensor.shaping import flatten, unflatten
 from pullback.tensor.tensor import Tensor
@@ -26,6 +27,7 @@ class Flatten(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The same elements in fewer dims."""
+        check_tensor("Flatten", "input", input)
         return flatten(input, self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
@@ -52,6 +54,7 @@ class Unflatten(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The same elements in more dims."""
+        check_tensor("Unflatten", "input", input)
         return unflatten(input, self.dim, self.unflattened_size)
 
     def extra_repr(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pullback.base.errors import ArgumentError, ShapeError, suggest
 from pullback.base.shapes import normalize_axis
+from pullback.nn.functional.checks import check_tensor
 from pullback.tensor.pointwise import abs as absolute
 from pullback.tensor.pointwise import add, div, erf, exp, expm1, ge, gt, le, log1p, lt, mul, neg, sub, where
 from pullback.tensor.pointwise import sigmoid as sigmoid
@@ -352,6 +353,7 @@ def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tens
 
     Source: torch.nn.functional.softmax.
     """
+    check_tensor("softmax", "input", input)
     return softmax_along(input, _implicit_dim("softmax", input.ndim) if dim is None else dim, dtype)
 
 
@@ -364,6 +366,7 @@ def softmin(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tens
 
     Source: torch.nn.functional.softmin.
     """
+    check_tensor("softmin", "input", input)
     return softmax_along(neg(input), _implicit_dim("softmin", input.ndim) if dim is None else dim, dtype)
 
 
@@ -376,4 +379,5 @@ def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> 
 
     Source: torch.nn.functional.log_softmax.
     """
+    check_tensor("log_softmax", "input", input)
     return log_softmax_along(input, _implicit_dim("log_softmax", input.ndim) if dim is None else dim, dtype)

@@ -2,6 +2,7 @@
 
 from pullback.base.dtypes import float32
 from pullback.base.errors import ArgumentError
+from pullback.nn.functional.checks import check_tensor
 from pullback.tensor.creation import zeros_like
 from pullback.tensor.pointwise import add, lt, mul, where
 from pullback.tensor.random import uniform_bits
@@ -22,7 +23,7 @@ def _dropped(input: Tensor, p: float) -> Tensor:
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Each element 0 with probability p, else divided by 1 − p; not in training the input itself.
 
-    Raises ArgumentError when p is not from 0 to 1.
+    Raises ArgumentError when p is not from 0 to 1, DTypeError for what is no tensor.
 
     >>> import pullback as pb
     >>> sorted(set(pb.nn.functional.dropout(pb.ones(100), 0.75).tolist()))
@@ -30,6 +31,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 
     Source: torch.nn.functional.dropout; Srivastava et al. 2014.
     """
+    check_tensor("dropout", "input", input)
     check_probability(p)
     if not training or p == 0:
         return input
@@ -41,7 +43,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """Dropout that keeps mean 0 and variance 1 behind `selu`: a · (x or −λα) + b, with a and b from p.
 
-    Raises ArgumentError when p is not from 0 to 1.
+    Raises ArgumentError when p is not from 0 to 1, DTypeError for what is no tensor.
 
     >>> import pullback as pb
     >>> len(set(pb.nn.functional.alpha_dropout(pb.ones(100), 0.5, training=True).tolist()))
@@ -49,6 +51,7 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
 
     Source: torch.nn.functional.alpha_dropout; Klambauer et al. 2017.
     """
+    check_tensor("alpha_dropout", "input", input)
     check_probability(p)
     if not training or p == 0:
         return input

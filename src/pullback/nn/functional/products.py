@@ -34,7 +34,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """yₖ = x₁ᵀ Wₖ x₂ + bₖ: x₁ is (..., in1), x₂ (..., in2), W (out, in1, in2), b (out,); the result (..., out).
 
-    Raises ShapeError when the sizes do not fit.
+    Raises ShapeError when the sizes do not fit, DTypeError for inputs that are no tensors.
 
     >>> import pullback as pb
     >>> pb.nn.functional.bilinear(pb.ones(4, 2), pb.ones(4, 3), pb.ones(5, 2, 3)).shape
@@ -42,6 +42,8 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 
     Source: torch.nn.functional.bilinear.
     """
+    check_tensor("bilinear", "input1", input1)
+    check_tensor("bilinear", "input2", input2)
     wanted = (input1.shape[-1:], input2.shape[-1:]) if input1.shape[:-1] == input2.shape[:-1] else None
     if weight.ndim != 3 or wanted != (weight.shape[1:2], weight.shape[2:3]):
         raise ShapeError(
