@@ -486,3 +486,22 @@ def test_a_discarded_optimiser_can_be_collected() -> None:
     gone = weakref.ref(optimiser)
     del optimiser
     assert gone() is None
+
+
+NO_STATES = {
+    "a number": 3,
+    "groups that are a number": {"state": {}, "param_groups": 3},
+    "groups that are text": {"state": {}, "param_groups": ["lr"]},
+    "a group without parameters": {"state": {}, "param_groups": [{"lr": 0.1}]},
+    "a count of parameters": {"state": {}, "param_groups": [{"lr": 0.1, "params": 1}]},
+    "state that is a list": {"state": [1], "param_groups": [{"params": [0]}]},
+    "state of numbers": {"state": {0: 1.0}, "param_groups": [{"params": [0]}]},
+}
+
+
+@pytest.mark.parametrize("given", NO_STATES.values(), ids=NO_STATES.keys())
+def test_what_is_no_state_of_an_optimiser_is_refused_in_words(given: Any) -> None:
+    optimiser = Adam([leaf(1.0)], lr=0.25)
+    with pytest.raises(StateError, match="state dict"):
+        optimiser.load_state_dict(given)
+    assert optimiser.param_groups[0]["lr"] == 0.25

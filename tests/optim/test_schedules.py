@@ -215,3 +215,31 @@ def test_the_state_of_another_schedule_is_refused() -> None:
     with pytest.raises(StateError, match="has 0 schedules, SequentialLR 2"):
         sequence(half, half, milestones=[1]).load_state_dict({"last_epoch": 3})
     assert schedule.last_epoch == 0
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda optimiser: schedules.LambdaLR(optimiser, lambda epoch: 0.5),
+        lambda optimiser: schedules.MultiplicativeLR(optimiser, lambda epoch: 0.5),
+        lambda optimiser: schedules.OneCycleLR(optimiser, max_lr=1.0, total_steps=5),
+        lambda optimiser: schedules.CosineAnnealingWarmRestarts(optimiser, 3),
+    ],
+    ids=["LambdaLR", "MultiplicativeLR", "OneCycleLR", "CosineAnnealingWarmRestarts"],
+)
+def test_a_group_added_behind_a_schedules_back_is_named(make: Callable[[Any], Any]) -> None:
+    optimiser = SGD([pb.ones(1, requires_grad=True)], lr=0.5, momentum=0.9)
+    schedule = make(optimiser)
+    optimiser.add_param_group({"params": [pb.ones(1, requires_grad=True)]})
+    optimiser.step()
+    with pytest.raises(ArgumentError, match="was made for 1 group, there are 2 now"):
+        schedule.step()
+
+
+def test_a_schedule_made_of_present_rates_takes_a_new_group_along() -> None:
+    optimiser = SGD([pb.ones(1, requires_grad=True)], lr=0.5)
+    schedule = schedules.ExponentialLR(optimiser, gamma=0.5)
+    optimiser.add_param_group({"params": [pb.ones(1, requires_grad=True)], "lr": 0.25})
+    optimiser.step()
+    schedule.step()
+    assert schedule.get_last_lr() == [0.25, 0.125]

@@ -45,11 +45,14 @@ def read_groups(saved: Mapping[str, Any], groups: Sequence[Group], defaults: Map
 
     Raises StateError when the number of groups or of their parameters differs, or hyperparameters are missing.
     """
+    if not isinstance(saved, Mapping):
+        raise StateError(f"an optimiser's state dict is a dict; got {type(saved).__name__}")
     missing = {"state", "param_groups"} - set(saved)
     if missing:
         raise StateError(
             f"an optimiser's state dict has 'state' and 'param_groups'; {', '.join(sorted(missing))} missing"
         )
+    _check_layout(saved)
     found = saved["param_groups"]
     if len(found) != len(groups):
         raise StateError(f"the state dict has {len(found)} parameter groups, this optimiser {len(groups)}")
@@ -64,6 +67,21 @@ def read_groups(saved: Mapping[str, Any], groups: Sequence[Group], defaults: Map
         if lost:
             raise StateError(f"group {place} of the state dict lacks {', '.join(lost)}; is it of another optimiser?")
     return [_group(old, new, defaults) for old, new in zip(groups, found, strict=True)]
+
+
+def _check_layout(saved: Mapping[str, Any]) -> None:
+    """Raise StateError unless there are groups with parameters, and state by parameter."""
+    groups, state = saved["param_groups"], saved["state"]
+    if not isinstance(groups, (list, tuple)) or not all(map(_is_group, groups)):
+        raise StateError(
+            f"'param_groups' of a state dict is a list of dicts, each with a list 'params'; got {groups!r}"
+        )
+    if not isinstance(state, Mapping) or not all(isinstance(entry, Mapping) for entry in state.values()):
+        raise StateError(f"'state' of a state dict has a dict for each parameter's number; got {type(state).__name__}")
+
+
+def _is_group(group: Any) -> bool:
+    return isinstance(group, Mapping) and isinstance(group.get("params"), (list, tuple))
 
 
 def _group(old: Group, new: Group, defaults: Mapping[str, Any]) -> Group:

@@ -48,6 +48,7 @@ class CosineAnnealingLR(LRScheduler):
             return self._get_closed_form_lr()
         if (self.last_epoch - 1 - self.T_max) % (2 * self.T_max) == 0:  # at the bottom there is no ratio
             rise = (1 - math.cos(math.pi / self.T_max)) / 2
+            self._check_groups(len(self.base_lrs))
             present = zip(self._present(), self.base_lrs, strict=True)
             return [lr + (base - self.eta_min) * rise for lr, base in present]
         ratio = _height(self.last_epoch / self.T_max) / _height((self.last_epoch - 1) / self.T_max)

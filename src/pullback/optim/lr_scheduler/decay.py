@@ -79,6 +79,7 @@ class LambdaLR(_GivenFactors):
     def get_lr(self) -> Rates:
         """The initial rates times the functions at `last_epoch`."""
         self._warn_outside_step()
+        self._check_groups(len(self.base_lrs))
         return [base * f(self.last_epoch) for f, base in zip(self.lr_lambdas, self.base_lrs, strict=True)]
 
 
@@ -103,6 +104,7 @@ class MultiplicativeLR(_GivenFactors):
         self._warn_outside_step()
         if self._is_initial:
             return self._present()
+        self._check_groups(len(self.lr_lambdas))
         return [lr * f(self.last_epoch) for f, lr in zip(self.lr_lambdas, self._present(), strict=True)]
 
 

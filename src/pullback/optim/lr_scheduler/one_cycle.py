@@ -105,6 +105,7 @@ class OneCycleLR(LRScheduler):
     def get_lr(self) -> Rates:
         """The rates at this step; the momentum of each group is written, too."""
         self._warn_outside_step()
+        self._check_groups(len(self.base_lrs))
         if self.last_epoch > self.total_steps:
             raise ArgumentError(
                 f"the one cycle has {self.total_steps} steps; this would be step {self.last_epoch}. "

@@ -87,7 +87,18 @@ class LRScheduler:
             self._get_lr_called_within_step = False
         self._write(rates)
 
+    def _check_groups(self, made_for: int) -> None:
+        """Raise ArgumentError when parameter groups were added since the schedule was made for fewer."""
+        now = len(self.optimizer.param_groups)
+        if made_for != now:
+            groups = "1 group" if made_for == 1 else f"{made_for} groups"
+            raise ArgumentError(
+                f"{type(self).__name__} was made for {groups}, there are {now} now: make the schedule after "
+                "add_param_group, with last_epoch= to go on from"
+            )
+
     def _write(self, rates: Rates) -> None:
+        self._check_groups(len(rates))
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
         self._last_lr = self._present()
