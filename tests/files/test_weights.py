@@ -271,3 +271,11 @@ def test_loaded_tensors_own_their_memory(tmp_path: Path) -> None:
     arrays, _ = read_safetensors(tmp_path / "w.safetensors")
     arrays["w"][0] = 1
     assert read_safetensors(tmp_path / "w.safetensors")[0]["w"][0] == 0
+
+
+def test_what_contains_itself_is_refused_and_leaves_no_file(tmp_path: Path) -> None:
+    endless: list[object] = [pb.ones(1)]
+    endless.append(endless)
+    with pytest.raises(ArgumentError, match="contains itself"):
+        save(endless, tmp_path / "a.safetensors")
+    assert not list(tmp_path.iterdir())

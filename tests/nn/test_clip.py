@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import pullback as pb
-from pullback.base.errors import ArgumentError, GradientError, TraceError
+from pullback.base.errors import ArgumentError, DTypeError, GradientError, TraceError
 from pullback.nn.clip import clip_grad_norm_, clip_grad_value_, get_total_norm
 
 
@@ -79,3 +79,13 @@ def test_a_generator_of_parameters_is_clipped_whole() -> None:
 def test_a_negative_bound_is_refused() -> None:
     with pytest.raises(ArgumentError, match="at least 0; got -1"):
         clip_grad_value_(parameters(), -1.0)
+
+
+def test_a_bound_that_is_no_number_is_refused() -> None:
+    w = pb.ones(2, requires_grad=True)
+    (3 * w).sum().backward()
+    with pytest.raises(DTypeError, match="clip_value is a number; got str"):
+        clip_grad_value_(w, "a")  # type: ignore[arg-type]
+    clip_grad_value_(w, np.float32(0.5))  # type: ignore[arg-type]
+    assert w.grad is not None
+    assert w.grad.tolist() == [0.5, 0.5]

@@ -256,3 +256,11 @@ def test_the_table_of_modules_with_several_arguments_and_of_unused_ones() -> Non
     assert lines[2].split() == ["idle", "Linear", "–", "2", "0"]
     with pytest.raises(ArgumentError, match="takes a tensor, a tuple of tensors or a shape"):
         nn.summary(net, "5x4")
+
+
+def test_other_tensors_in_the_place_of_a_modules_are_refused() -> None:
+    layer = nn.Linear(1, 1)
+    with pytest.raises(ArgumentError, match=r"assign=True.*leave it out"):
+        layer.load_state_dict({name: p + 1 for name, p in layer.state_dict().items()}, assign=True)
+    layer.load_state_dict({"weight": pb.ones(1, 1), "bias": pb.ones(1)}, assign=False)
+    assert layer.weight.tolist() == [[1.0]]

@@ -20,14 +20,17 @@ def to_arrays(tree: Any) -> tuple[dict[str, Array], str]:
     A tree is made of dicts, lists and tuples; its leaves are tensors, arrays, numbers, text, True, False and None.
     Keys are text or integers. Floats come back with the same bits.
 
-    Raises ArgumentError, naming the place, for anything else.
+    Raises ArgumentError, naming the place, for anything else, and for a tree that contains itself.
 
     >>> arrays, text = to_arrays({"w": np.ones(2), "step": 3})
     >>> list(arrays), text
     (['w'], '{"dict": [["w", {"tensor": "w"}], ["step", 3]]}')
     """
     arrays: dict[str, Array] = {}
-    return arrays, json.dumps(_describe(tree, (), arrays), ensure_ascii=False)
+    try:
+        return arrays, json.dumps(_describe(tree, (), arrays), ensure_ascii=False)
+    except RecursionError:
+        raise ArgumentError("the object contains itself, or is nested too deeply, and cannot be saved") from None
 
 
 def from_arrays(arrays: Mapping[str, Array], text: str) -> Any:

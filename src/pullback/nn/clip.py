@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import Any
 
 from pullback.base.dtypes import float32
-from pullback.base.errors import ArgumentError, GradientError, TraceError
+from pullback.base.errors import ArgumentError, DTypeError, GradientError, TraceError
 from pullback.grad.backward import no_grad
 from pullback.ir.mode import mode
 from pullback.tensor.creation import tensor
@@ -136,7 +137,7 @@ def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | Non
 
     foreach: changes nothing.
 
-    Raises ArgumentError when clip_value is negative.
+    Raises ArgumentError when clip_value is negative, DTypeError when it is no number.
 
     >>> import pullback as pb
     >>> w = pb.tensor([3.0, -0.25], requires_grad=True)
@@ -147,6 +148,8 @@ def clip_grad_value_(parameters: Tensors, clip_value: float, foreach: bool | Non
 
     Source: torch.nn.utils.clip_grad_value_.
     """
+    if not isinstance(clip_value, (Real, Tensor)):
+        raise DTypeError(f"clip_value is a number; got {type(clip_value).__name__}")
     if clip_value < 0:
         raise ArgumentError(f"clip_value is at least 0; got {clip_value!r}")
     for g in _gradients(_listed(parameters)):

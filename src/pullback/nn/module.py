@@ -328,15 +328,23 @@ class Module:
                     found[prefix + _join(path, name)] = tensor if keep_vars else tensor.detach()
         return found
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
         """Take over parameters and buffers (tensors or arrays) by dotted path, cast to this module's dtypes.
 
         With strict, every key must be there and no other. Returns the missing and the unexpected keys.
 
-        Raises StateError listing missing keys, unexpected keys and wrong shapes; then nothing was loaded.
+        Raises StateError listing missing keys, unexpected keys and wrong shapes; then nothing was loaded. ArgumentError
+        for assign=True: numbers are always written into the module's own tensors.
 
         Source: torch.nn.Module.load_state_dict.
         """
+        if assign:
+            raise ArgumentError(
+                "assign=True would put other tensors in the place of the module's, which optimisers and compiled "
+                "functions hold; leave it out, and for the dtypes of the state dict write module.to(dtype) before"
+            )
         return load_state(type(self).__name__, self.state_dict(keep_vars=True), state_dict, strict)
 
     # Hooks
