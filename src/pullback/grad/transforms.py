@@ -42,18 +42,15 @@ class _Point:
         self.argnums = (argnums,) if isinstance(argnums, int) else tuple(argnums)
         if any(not -len(args) <= i < len(args) for i in self.argnums):
             raise ArgumentError(f"argnums {argnums} must name arguments; the function was called with {len(args)}")
-        flat = [flatten(args[i]) for i in self.argnums]
-        self.structures: list[Structure] = [structure for _, structure in flat]
-        self.variables = [
-            [_independent(x, i) for x in leaves] for i, (leaves, _) in zip(self.argnums, flat, strict=True)
-        ]
         self.args = list(args)
-        for i, structure, leaves in zip(self.argnums, self.structures, self.variables, strict=True):
-            self.args[i] = unflatten(structure, leaves)
-
-    @property
-    def values(self) -> list[Value]:
-        return [x.value for leaves in self.variables for x in leaves]
+        self.structures: list[Structure] = []
+        self.values: list[Value] = []
+        for i in self.argnums:
+            leaves, structure = flatten(args[i])
+            variables = [_independent(x, i) for x in leaves]
+            self.args[i] = unflatten(structure, variables)
+            self.structures.append(structure)
+            self.values += [x.value for x in variables]
 
     def pack(self, items: Sequence[Any]) -> Any:
         """One item per variable in the structure of the arguments."""

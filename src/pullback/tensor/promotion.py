@@ -109,13 +109,6 @@ def floating(*operands: Any) -> list[Value]:
     return values_of(items, dtype if dtype.is_floating_point else get_default_dtype())
 
 
-def as_tensor_operand(x: Any, what: str) -> Tensor:
-    """The tensor itself; DTypeError when it is none."""
-    if not isinstance(x, Tensor):
-        raise DTypeError(f"{what} must be a tensor; got {type(x).__name__}")
-    return x
-
-
 def wanted_dtype(dtype: Any, otherwise: DType) -> DType:
     """The dtype asked for, or the other one when none was."""
     return otherwise if dtype is None else as_dtype(dtype)

@@ -1,7 +1,7 @@
 """Tracing: a Python function becomes a program, with the tensors that it reads and writes as inputs and outputs."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,11 +125,7 @@ class Trace(Recorder):
         before = tensor._value
         if before.data is None and not self._comes_from_outside(before):
             raise leaked(before)
-        value = self.input(before.type, before.requires_grad)
-        value.owner = before.owner
-        value.name = tensor.label or _local_name(tensor)
-        self.boxes[id(tensor)] = _Box(tensor, before, value)
-        tensor._value = value
+        self.argument(tensor).name = tensor.label or _local_name(tensor)
 
     def _comes_from_outside(self, value: Value) -> bool:
         outer = self.parent
@@ -137,12 +133,13 @@ class Trace(Recorder):
             outer = getattr(outer, "parent", None)
         return outer is not None
 
-    def argument(self, tensor: Tensor) -> None:
-        """The tensor stands for an argument of the function."""
-        value = self.input(tensor._value.type, tensor._value.requires_grad)
-        value.owner = tensor._value.owner
-        self.boxes[id(tensor)] = _Box(tensor, tensor._value, value)
-        tensor._value = value
+    def argument(self, tensor: Tensor) -> Value:
+        """The tensor stands for an argument of the function; the input that its box holds from now on."""
+        before = tensor._value
+        value = tensor._value = self.input(before.type, before.requires_grad)
+        value.owner = before.owner
+        self.boxes[id(tensor)] = _Box(tensor, before, value)
+        return value
 
     def before_write(self, tensor: Tensor) -> None:
         """The box is about to be refilled."""
@@ -195,7 +192,8 @@ class Trace(Recorder):
 
         results = [Place(place(leaf.value)) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
         differentiable = not self.went_backward and any(y.requires_grad for y in outputs)
-        writes = [Write(box.tensor, place(box.tensor.value)) for box in self._refilled()]
+        refilled = [box.tensor for box in self.boxes.values() if box.tensor._value is not box.input]
+        writes = [Write(tensor, place(tensor.value)) for tensor in refilled]
         grad_writes = [self._grad_write(g, place) for g in self.grads.values() if g.tensor._grad is not g.before]
         given = [self.boxes[id(x)] for x in arguments]
         read = [box for box in self.boxes.values() if box.input is not None and box not in given]
@@ -212,9 +210,6 @@ class Trace(Recorder):
             guards=list(self.guards.values()),
             differentiable=differentiable,
         )
-
-    def _refilled(self) -> list[_Box]:
-        return [box for box in self.boxes.values() if box.tensor._value is not box.input]
 
     def _grad_write(self, box: _GradBox, place: Callable[[Value], int]) -> GradWrite:
         now = box.tensor._grad
@@ -247,11 +242,9 @@ def trace(function: Callable[[], Any], arguments: Sequence[Tensor] = ()) -> Trac
             recorder.restore()
 
 
-@contextmanager
-def eagerly() -> Iterator[None]:
+def eagerly() -> AbstractContextManager[None]:
     """Run what is inside at once even within a compiled function: for making state that outlives the call."""
-    with recording(None):
-        yield
+    return recording(None)
 
 
 def live_number(read: Callable[[], float], name: str = "") -> Tensor:
@@ -273,9 +266,3 @@ def watched(read: Callable[[], Any], key: Any = None) -> Any:
     if isinstance(mode.recorder, Trace):
         mode.recorder.guards.setdefault(("watched", key or object()), Guard(read, found))
     return found
-
-
-def user_line() -> str:
-    """The user's line that is running, as `file:line`."""
-    frame = user_frame()
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "an unknown line"
