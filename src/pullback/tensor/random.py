@@ -150,6 +150,7 @@ def rand(
 
     Source: torch.rand (other numbers for the same seed).
     """
+    check_device(device)  # before a number is drawn
     return finished(uniform_bits(as_shape(size), _float_dtype(dtype), generator), device, requires_grad)
 
 
@@ -160,6 +161,7 @@ def randn(
 
     Source: torch.randn (other numbers for the same seed).
     """
+    check_device(device)  # before a number is drawn
     return finished(normal_bits(as_shape(size), _float_dtype(dtype), generator), device, requires_grad)
 
 
