@@ -89,7 +89,7 @@ def test_classes_by_name():
 CLASSES = [
     ([10, 9, 10, 2] * 5, None, ("2", "9", "10")),
     ([1.0, 0.0, 1.0, 0.0] * 5, None, ("0", "1")),
-    ([True, False, None, True], None, ("false", "true")),
+    ([True, False, None, True], None, ("False", "True")),
     (["b", "a", "b", "c"], None, ("a", "b", "c")),
     ([0.5, 1.5, 0.5, 2.5], "classification", ("0.5", "1.5", "2.5")),
     (list(range(30)), "classification", tuple(map(str, range(30)))),

@@ -79,7 +79,7 @@ def test_later_rows_need_only_the_columns_in_use(flats: str, tmp_path: Path) -> 
     lines = Path(flats).read_text().splitlines()
     kept = [line.split(",")[1:5] for line in lines[:20]]
     (tmp_path / "new.csv").write_text("\n".join(",".join(cells) for cells in kept))
-    table = read_rows(problem.encoder, tmp_path / "new.csv", optional=["price"])
+    table = read_rows(problem.encoder, tmp_path / "new.csv", with_target=False)
     assert problem.encoder.features(table).shape == (19, len(problem.encoder.labels))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,7 +83,8 @@ class StrayCell(DataError):
 class ColumnType:
     """The name of a column, its kind, and for a category the texts that its codes 0, 1, 2, ... stand for.
 
-    Kinds: integer, number, boolean, category, text.
+    Kinds: integer, number, boolean, category, text. `categories` of a boolean column are how it spells false and
+    true, such as ("no", "yes"); empty where these are "false" and "true".
     """
 
     name: str
@@ -184,12 +186,27 @@ def infer_type(name: str, cells: Sequence[str], decimal: str = ".") -> ColumnTyp
         return ColumnType(name, "text")
     kind = _numeric_kind(cells if decimal == "." else [_with_point(cell, decimal) for cell in cells])
     if kind:
-        return ColumnType(name, kind)
+        return ColumnType(name, kind, boolean_spelling(cells) if kind == "boolean" else ())
     different = set(cells)
     most = min(MAX_CATEGORIES, max(10, len(cells) // 2))
     if len(different) > most or _fits(_DATE.fullmatch, different):
         return ColumnType(name, "text")
     return ColumnType(name, "category", tuple(sorted(different)))
+
+
+def boolean_spelling(cells: Sequence[str]) -> tuple[str, ...]:
+    """How a column of booleans spells false and true most often; empty where that is "false" and "true".
+
+    >>> boolean_spelling(["yes", "no", "No", "no"]), boolean_spelling(["true", "false"])
+    (('no', 'yes'), ())
+    """
+    counts = sorted(Counter(cells).items(), key=lambda item: (-item[1], item[0]))  # ties by the alphabet
+    says_yes = any(cell.lower() in ("yes", "no") for cell, _ in counts)
+    usual = ("no", "yes") if says_yes else ("false", "true")
+    found = [
+        next((cell for cell, _ in counts if parse_boolean(cell) is truth), usual[truth]) for truth in (False, True)
+    ]
+    return () if found == ["false", "true"] else tuple(found)
 
 
 def stray_cell(cells: Sequence[str], decimal: str = ".") -> str | None:

@@ -10,7 +10,17 @@ import numpy as np
 from pullback.base.dtypes import Array
 from pullback.base.errors import ArgumentError, DataError, DTypeError, suggest
 from pullback.data.csv_file import Records, read_records
-from pullback.data.schema import MISSING, ColumnType, Schema, StrayCell, infer_type, no_column, parser_of, stray_cell
+from pullback.data.schema import (
+    MISSING,
+    ColumnType,
+    Schema,
+    StrayCell,
+    boolean_spelling,
+    infer_type,
+    no_column,
+    parser_of,
+    stray_cell,
+)
 from pullback.data.source import StrPath
 
 Unknown = Literal["error", "missing"]
@@ -56,11 +66,12 @@ class Column:
         return len(self.values)
 
     def texts(self) -> list[str | None]:
-        """The values as text, categories by their names, None where missing."""
+        """The values as text, categories by their names, booleans as the column spells them, None where missing."""
         if self.kind == "category":
             cells: Sequence[Any] = [self.type.categories[code] for code in self.values]
         elif self.kind == "boolean":
-            cells = ["true" if value else "false" for value in self.values]
+            spelling = self.type.categories or ("false", "true")
+            cells = [spelling[int(value)] for value in self.values]
         else:
             cells = [str(value) for value in self.values.tolist()]
         return [None if gone else cell for cell, gone in zip(cells, self.missing, strict=True)]
@@ -255,6 +266,8 @@ def _infer_schema(records: Records, types: Mapping[str, str], missing: Sequence[
 
 
 def _as_told(name: str, kind: str, cells: Sequence[str]) -> ColumnType:
+    if kind == "boolean":
+        return ColumnType(name, kind, boolean_spelling(cells))
     return ColumnType(name, kind, tuple(sorted(set(cells))) if kind == "category" else ())
 
 

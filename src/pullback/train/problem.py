@@ -2,7 +2,6 @@
 
 import hashlib
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -152,13 +151,16 @@ def _split(table: Table, config: DataConfig, task: Task, seed: int) -> list[Arra
     return random_partition(len(table), sizes, seed)
 
 
-def read_rows(encoder: TableEncoder, path: StrPath, unknown: Unknown = "error", optional: Sequence[str] = ()) -> Table:
+def read_rows(encoder: TableEncoder, path: StrPath, unknown: Unknown = "error", with_target: bool = True) -> Table:
     """The rows of a CSV file that came after the encoder: read as its own were, without the columns it does not use.
+
+    Without the target that column is not used either, whatever it holds.
 
     Raises MissingFile and DataError when the file does not fit.
     """
-    used = tuple(column for column in encoder.schema.columns if column.name not in encoder.ignored)
-    return read_csv(path, schema=replace(encoder.schema, columns=used), optional=optional, unknown=unknown)
+    left_out = {*encoder.ignored} if with_target else {*encoder.ignored, encoder.target.name}
+    used = tuple(column for column in encoder.schema.columns if column.name not in left_out)
+    return read_csv(path, schema=replace(encoder.schema, columns=used), unknown=unknown)
 
 
 def encoded(encoder: TableEncoder, table: Table) -> TensorDataset:
