@@ -124,7 +124,8 @@ def test_a_tensor_that_leaks_is_refused_outside() -> None:
         kept.append(x * 2)
         return x
 
-    leaky(numbers(2))
+    with pytest.raises(TraceError, match=r"kept a tensor that it made in kept\[0\]"):
+        leaky(numbers(2))
     for use in (lambda: kept[0] + 1, lambda: kept[0].tolist(), lambda: pb.compile(lambda x: x + kept[0])(numbers(2))):
         with pytest.raises(TraceError, match=r"made inside a compiled function.*test_refusals\.py:\d+.*return it"):
             use()
@@ -143,9 +144,8 @@ def test_a_tensor_that_leaks_into_an_attribute_is_refused() -> None:
         holder.last = x * 2
         return x
 
-    leaky(numbers(2))
-    with pytest.raises(TraceError, match="return it"):
-        leaky(numbers(2, dtype=pb.float32))
+    with pytest.raises(TraceError, match=r"kept a tensor that it made in holder\.last.*return it"):
+        leaky(numbers(2))
 
 
 def test_switching_requires_grad_inside_is_refused() -> None:

@@ -1,6 +1,7 @@
 """`@pb.compile`: a Python function, normally a whole training step, traced once into a program and run by a backend."""
 
 import functools
+import inspect
 import weakref
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pullback.backends import reference
+from pullback.backends.left_behind import check_nothing_left_behind
 from pullback.base.dtypes import Array, float64
 from pullback.base.errors import ArgumentError, suggest
 from pullback.base.settings import get_default_dtype
@@ -98,8 +100,11 @@ class Compiled:
             raise ArgumentError(
                 f"there is no backend {backend!r}.{suggest(backend, BACKENDS)} Known are {', '.join(BACKENDS)}"
             )
-        functools.update_wrapper(self, function)
+        if not callable(function) or inspect.isgeneratorfunction(function):
+            kind = "a generator" if callable(function) else f"a {type(function).__name__}"
+            raise ArgumentError(f"compile takes a function or a module that gives its result at once; got {kind}")
         self.function = function
+        functools.update_wrapper(self, function, updated=())
         self.backend = backend
         self.traces = 0
         self.latest: Entry | None = None
@@ -152,7 +157,15 @@ class Compiled:
         place = {id(x): stand_in for x, stand_in in zip(given, stand_ins, strict=True)}
         stood_in = [leaf if x is None else place[id(x)] for leaf, x in zip(leaves, dynamic, strict=True)]
         args, kwargs = unflatten(structure, stood_in)
-        return trace(lambda: self.function(*args, **kwargs), stand_ins), stood_in
+        traced = trace(lambda: self.function(*args, **kwargs), stand_ins)
+        check_nothing_left_behind(self.function, (args, kwargs), structure, stood_in)
+        return traced, stood_in
+
+    def __getattr__(self, name: str) -> Any:
+        """What the function or module itself has, such as a compiled module's `parameters()`."""
+        if name == "function":  # not set yet
+            raise AttributeError(name)
+        return getattr(self.function, name)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method: compiled with the instance as its first argument."""

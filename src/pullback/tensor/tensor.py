@@ -152,9 +152,10 @@ class Tensor:
             replaced = hook(Tensor(g))
             return None if replaced is None else replaced.value
 
-        value = self._value
-        value.hooks = [*(value.hooks or []), on_value]
-        return HookHandle(value, on_value)
+        if self._value.hooks is None:
+            self._value.hooks = []
+        self._value.hooks.append(on_value)
+        return HookHandle(self._value.hooks, on_value)
 
     def detach(self) -> "Tensor":
         """The same numbers in a tensor through which no gradient flows."""
@@ -282,12 +283,13 @@ class Tensor:
 class HookHandle:
     """Takes a hook away again."""
 
-    def __init__(self, value: Value, hook: Callable[[Value], Value | None]) -> None:
-        self._value, self._hook = value, hook
+    def __init__(self, hooks: list[Callable[[Value], Value | None]], hook: Callable[[Value], Value | None]) -> None:
+        self._hooks, self._hook = hooks, hook
 
     def remove(self) -> None:
         """Take the hook away; it is not called any more."""
-        self._value.hooks = [h for h in self._value.hooks or [] if h is not self._hook]
+        if self._hook in self._hooks:
+            self._hooks.remove(self._hook)
 
 
 def as_leaf(value: Value, tensor: Tensor, requires_grad: bool) -> Value:
@@ -298,6 +300,7 @@ def as_leaf(value: Value, tensor: Tensor, requires_grad: bool) -> Value:
         leaf = Value(value.type, np.ascontiguousarray(value.data) if value.data.ndim else value.data)
     leaf.requires_grad = requires_grad
     leaf.owner = weakref.ref(tensor) if requires_grad else None
+    leaf.hooks = tensor._value.hooks if tensor.is_leaf else None  # a leaf keeps its hooks when it is written to
     return leaf
 
 

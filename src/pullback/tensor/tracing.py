@@ -138,6 +138,9 @@ class Trace(Recorder):
         before = tensor._value
         value = tensor._value = self.input(before.type, before.requires_grad)
         value.owner = before.owner
+        if before.requires_grad:
+            value.hooks = _hooks_of(before)
+            self.guards[("hooks", id(tensor))] = Guard(lambda: _hooks_of(tensor._value), _hooks_of(before))
         self.boxes[id(tensor)] = _Box(tensor, before, value)
         return value
 
@@ -218,6 +221,11 @@ class Trace(Recorder):
         if self._is_outside(now):
             return GradWrite(box.tensor, other=now)
         return GradWrite(box.tensor, output=place(now.value))
+
+
+def _hooks_of(value: Value) -> list[Any] | None:
+    """The hooks on the gradient of a value, as they are now."""
+    return list(value.hooks) if value.hooks else None
 
 
 def _local_name(tensor: Tensor) -> str:
