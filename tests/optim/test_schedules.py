@@ -1,5 +1,6 @@
 """Schedules: what they refuse, what they warn of, what they save."""
 
+import functools
 import math
 import warnings
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 import pullback as pb
-from pullback.base.errors import ArgumentError, DTypeError, StateError
+from pullback.base.errors import ArgumentError, DTypeError, StateError, TraceError
 from pullback.optim import SGD, Adagrad
 from pullback.optim import lr_scheduler as schedules
 
@@ -87,6 +88,51 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
 def test_errors(make: Callable[[], Any], kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
         make()
+
+
+STEPS: list[Callable[[Any], Any]] = [
+    lambda optimiser: half(optimiser).step,
+    lambda optimiser: chain(optimiser).step,
+    lambda optimiser: schedules.SequentialLR(optimiser, [half(optimiser), half(optimiser)], [1]).step,
+    lambda optimiser: functools.partial(plateau(optimiser).step, 1.0),
+    lambda optimiser: functools.partial(half(optimiser).load_state_dict, {}),
+]
+
+
+@pytest.mark.parametrize("make", STEPS)
+def test_a_schedule_is_not_stepped_inside_a_compiled_function(make: Callable[[Any], Any]) -> None:
+    optimiser = optimiser_at(1.0)
+    step = make(optimiser)
+    before = optimiser.param_groups[0]["lr"]
+
+    @pb.compile
+    def train(x: Any) -> Any:
+        step()
+        return x * 2
+
+    with pytest.raises(TraceError, match="step schedules after the compiled step"):
+        train(pb.ones(1))
+    assert optimiser.param_groups[0]["lr"] == before
+
+
+def test_a_rate_is_not_set_inside_a_compiled_function() -> None:
+    weight = pb.ones(1, requires_grad=True)
+    optimiser = SGD([weight], lr=1.0)
+
+    @pb.compile
+    def train(decay: bool) -> None:
+        optimiser.zero_grad()
+        weight.sum().backward()
+        optimiser.step()
+        if decay:
+            optimiser.param_groups[0]["lr"] *= 0.5
+
+    with pytest.raises(TraceError, match=r"sets 'lr' of a parameter group.*set it outside"):
+        train(True)
+    train(False)
+    optimiser.param_groups[0]["lr"] *= 0.5
+    train(False)
+    assert weight.tolist() == [-0.5]
 
 
 def test_the_one_cycle_ends() -> None:

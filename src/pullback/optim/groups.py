@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from pullback.base.errors import ArgumentError, DTypeError
+from pullback.base.errors import ArgumentError, DTypeError, TraceError
+from pullback.ir.mode import mode
 from pullback.optim.hyperparameters import Group, plain
 from pullback.tensor.tensor import Tensor
 
@@ -13,6 +14,21 @@ Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, An
 
 # What schedules keep in a group, beside the optimiser's own hyperparameters.
 SCHEDULED = ("initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum")
+
+
+class ParameterGroup(dict[str, Any]):
+    """A parameter group in its optimiser: a dict that refuses to be edited while a function is being compiled.
+
+    Such an edit would happen once, when the function is traced, and be missing from every later call.
+    """
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if mode.recorder is not None:
+            raise TraceError(
+                f"a compiled function sets {name!r} of a parameter group, which would happen once, when it is traced, "
+                "and never again; set it outside: the learning rate is state, and changing it compiles nothing"
+            )
+        super().__setitem__(name, value)
 
 
 def as_groups(params: Params) -> list[Group]:
@@ -56,9 +72,8 @@ def complete_group(given: Any, defaults: Mapping[str, Any]) -> Group:
     group = {**given, "params": tensors}
     if names:
         group["param_names"] = names
-    return {
-        name: plain(value) if name in defaults else value for name, value in (group | _missing(group, defaults)).items()
-    }
+    whole = group | _missing(group, defaults)
+    return ParameterGroup({name: plain(value) if name in defaults else value for name, value in whole.items()})
 
 
 def _missing(group: Group, defaults: Mapping[str, Any]) -> Group:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pullback.base.errors import ArgumentError, DTypeError, StateError
 from pullback.optim.lr_scheduler.plateau import ReduceLROnPlateau
-from pullback.optim.lr_scheduler.schedule import LRScheduler
+from pullback.optim.lr_scheduler.schedule import LRScheduler, refuse_while_recording
 from pullback.optim.optimizer import Optimizer
 
 
@@ -108,6 +108,7 @@ class SequentialLR(ComposedLR):
 
     def step(self) -> None:  # type: ignore[override]  # epochs cannot be chosen here
         """Go on to the next epoch."""
+        refuse_while_recording("SequentialLR.step()")
         self.last_epoch += 1
         place = bisect_right(self._milestones, self.last_epoch)
         schedule = self._schedulers[place]
@@ -154,6 +155,7 @@ class ChainedScheduler(ComposedLR):
 
     def step(self) -> None:  # type: ignore[override]  # epochs cannot be chosen here
         """Go on to the next epoch, with every schedule."""
+        refuse_while_recording("ChainedScheduler.step()")
         for schedule in self._schedulers:
             schedule.step()
         self._last_lr = self._present()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, SupportsFloat
 
 from pullback.base.errors import ArgumentError
-from pullback.optim.lr_scheduler.schedule import LRScheduler, check_optimizer, per_group
+from pullback.optim.lr_scheduler.schedule import LRScheduler, check_optimizer, per_group, refuse_while_recording
 from pullback.optim.optimizer import Optimizer
 
 _BETTER = {
@@ -85,6 +85,7 @@ class ReduceLROnPlateau(LRScheduler):
 
     def step(self, metrics: SupportsFloat, epoch: int | None = None) -> None:  # type: ignore[override]  # as in PyTorch
         """Take note of an epoch's metric, and reduce the rates when it is time."""
+        refuse_while_recording("ReduceLROnPlateau.step()")
         current = float(metrics)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if _BETTER[self.mode, self.threshold_mode](current, self.best, self.threshold):

@@ -4,7 +4,8 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from pullback.base.errors import ArgumentError, DTypeError, StateError, suggest
+from pullback.base.errors import ArgumentError, DTypeError, StateError, TraceError, suggest
+from pullback.ir.mode import mode
 from pullback.optim.optimizer import Optimizer
 
 Rates = list[float]
@@ -22,7 +23,8 @@ class LRScheduler:
 
     Stepping a schedule traces no compiled step anew: rates are read at each call.
 
-    Raises DTypeError for what is no optimiser, ArgumentError for a last_epoch without initial_lr in the groups.
+    Raises DTypeError for what is no optimiser, ArgumentError for a last_epoch without initial_lr in the groups,
+    TraceError inside a compiled function: step schedules after the compiled step.
 
     >>> import pullback as pb
     >>> class Halving(pb.optim.lr_scheduler.LRScheduler):
@@ -67,6 +69,7 @@ class LRScheduler:
 
         Warns when the optimiser has not stepped before, for then its first rate would never be used.
         """
+        refuse_while_recording(f"{type(self).__name__}.step()")
         if self._step_count == 1 and not _has_stepped(self.optimizer):
             warnings.warn(
                 "lr_scheduler.step() was called before optimizer.step(), so that the first learning rate of the "
@@ -132,6 +135,7 @@ class LRScheduler:
 
         Raises StateError for keys that this schedule does not have, or has and does not find.
         """
+        refuse_while_recording(f"{type(self).__name__}.load_state_dict()")
         known = self.state_dict()
         # Private keys, and "verbose", came and went over PyTorch's versions.
         strange = [key for key in state_dict if key not in known and not key.startswith("_") and key != "verbose"]
@@ -144,6 +148,15 @@ class LRScheduler:
         if lost:
             raise StateError(f"the state dict of {type(self).__name__} lacks {', '.join(lost)}")
         self.__dict__.update({key: value for key, value in state_dict.items() if key in known})
+
+
+def refuse_while_recording(asked: str) -> None:
+    """Raise TraceError within a compiled function. `asked` is the call that would happen once, at the trace."""
+    if mode.recorder is not None:
+        raise TraceError(
+            f"a compiled function calls {asked}, which would happen once, when it is traced, and never again; step "
+            "schedules after the compiled step; the learning rate is state, and changing it compiles nothing"
+        )
 
 
 def check_optimizer(optimizer: Any) -> Optimizer:
