@@ -165,3 +165,9 @@ def test_jacobian_within_a_training_step() -> None:
     losses = [step(x).item() for _ in range(5)]
     assert losses == sorted(losses, reverse=True)
     assert step.traces <= 2
+
+
+@pytest.mark.parametrize("transform", [pb.jvp, pb.hvp])
+def test_bare_tensors_are_no_tuple_of_primals(transform: Any) -> None:
+    with pytest.raises(ArgumentError, match="primals is a tuple with one entry for each argument; got a Tensor"):
+        transform(pb.sin, pb.tensor([1.0]), pb.tensor([1.0]))

@@ -172,6 +172,9 @@ def jvp(function: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> 
 
     Source: jax.jvp.
     """
+    for name, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, (tuple, list)):
+            raise ArgumentError(f"{name} is a tuple with one entry for each argument; got a {type(given).__name__}")
     point = _Point(range(len(primals)), tuple(primals))
     vs = flatten(tuple(tangents))[0]
     if [v.shape for v in vs] != [x.shape for x in point.values]:
