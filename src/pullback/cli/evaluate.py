@@ -1,6 +1,5 @@
 """`pullback evaluate`: what a trained network reaches, on its own test rows or on others."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ from pullback.cli.console import print_line
 from pullback.cli.options import Run
 from pullback.cli.tables import show_report, summary
 from pullback.data.datasets import TensorDataset
+from pullback.train.json_text import json_text
 from pullback.train.predict import read_digits
 from pullback.train.problem import encoded, load_problem, read_rows
 from pullback.train.report import make_report
@@ -37,7 +37,7 @@ def evaluate_verb(run: Run, data: Data = None, as_json: AsJson = False) -> None:
     about = folder.about()
     report = make_report(*outputs_of(folder.model(), rows), about.class_names, about.table_encoder())
     if as_json:
-        print(json.dumps(report.to_dict(), indent=2))
+        print(json_text(report.to_dict(), indent=2))
         return
     show_report(report, title)
     print_line(summary(report))

@@ -203,10 +203,9 @@ def boolean_spelling(cells: Sequence[str]) -> tuple[str, ...]:
     counts = sorted(Counter(cells).items(), key=lambda item: (-item[1], item[0]))  # ties by the alphabet
     says_yes = any(cell.lower() in ("yes", "no") for cell, _ in counts)
     usual = ("no", "yes") if says_yes else ("false", "true")
-    found = [
-        next((cell for cell, _ in counts if parse_boolean(cell) is truth), usual[truth]) for truth in (False, True)
-    ]
-    return () if found == ["false", "true"] else tuple(found)
+    written = {parse_boolean(cell): cell for cell, _ in reversed(counts)}
+    found = (written.get(False, usual[0]), written.get(True, usual[1]))
+    return () if found == ("false", "true") else found
 
 
 def stray_cell(cells: Sequence[str], decimal: str = ".") -> str | None:

@@ -125,7 +125,7 @@ class NumberTarget:
         if kind not in ("integer", "number", "boolean"):
             raise DataError(f"{table.source}: column {name!r} holds {kind}, but regression needs numbers")
         values = _complete(table.take(rows), name).values.astype(np.float64)
-        if np.ptp(values) == 0:
+        if values.min() == values.max():
             found = f"{values[0]:g} in all training rows"
             raise DataError(f"{table.source}: column {name!r} is {found}; there is nothing to learn")
         mean, scale = mean_and_scale(values)
@@ -139,10 +139,17 @@ class NumberTarget:
     def encode(self, table: Table) -> Array:
         """The standardised numbers, (n, 1) float32.
 
-        Raises DataError, naming the place, for a missing value.
+        Raises DataError, naming the place, for a missing value, and for a number so far from those of the training
+        rows that it leaves float32's range.
         """
         values = _complete(table, self.name).values.astype(np.float64)
-        return ((values - self.mean) / self.scale).astype(np.float32)[:, None]
+        with np.errstate(over="ignore"):  # told below, with the place
+            encoded: Array = ((values - self.mean) / self.scale).astype(np.float32)
+        lost = np.flatnonzero(~np.isfinite(encoded))
+        if lost.size:
+            place = table.place(int(lost[0]), self.name)
+            raise DataError(f"{place}: this number is too far from those of the training rows")
+        return encoded[:, None]
 
     def decode(self, outputs: Any) -> Array:
         """The numbers in the column's own unit, (n,) float64, from outputs (n, 1).

@@ -49,8 +49,8 @@ class Predictions:
 def predict_table(model: Module, encoder: TableEncoder, path: Path, unknown: Unknown = "error") -> Predictions:
     """The rows of a CSV file with the prediction for each, and for classes the probability of every one.
 
-    The column to predict may be missing; where it is there it is not read. A category that training did not know is an error, or with
-    `unknown="missing"` a missing value.
+    The column to predict may be missing; where it is there it is not read. A category that training did not
+    know is an error, or with `unknown="missing"` a missing value.
 
     Raises MissingFile and DataError when the file does not fit the network's columns.
     """

@@ -7,6 +7,7 @@ import numpy as np
 
 from pullback.base.dtypes import Array
 from pullback.data.encoder import TableEncoder
+from pullback.data.targets import NumberTarget
 from pullback.train import metrics
 from pullback.train.metrics import ClassificationReport
 
@@ -33,12 +34,13 @@ def make_report(outputs: Array, targets: Array, names: tuple[str, ...], encoder:
 
     With names, for classes: accuracy, precision, recall, F1 and the confusion matrix. Without, for numbers.
     """
-    if names or encoder is None:
+    if names or encoder is None or not isinstance(encoder.target, NumberTarget):
         return metrics.classification_report(outputs, targets, names)
-    found, truth = (np.asarray(encoder.target.decode(each)) for each in (outputs, targets))
+    # Measured as the network sees them, then scaled: the squares of numbers such as 1e200 would be infinite.
+    found, truth, scale = outputs.astype(np.float64).ravel(), targets.astype(np.float64).ravel(), encoder.target.scale
     return RegressionReport(
-        metrics.mean_absolute_error(found, truth),
-        metrics.root_mean_squared_error(found, truth),
+        metrics.mean_absolute_error(found, truth) * scale,
+        metrics.root_mean_squared_error(found, truth) * scale,
         metrics.r2_score(found, truth),
         len(truth),
     )

@@ -17,6 +17,7 @@ from pullback.data.targets import Task
 from pullback.files.weights import load, save
 from pullback.nn.module import Module
 from pullback.train.config import Config, read_toml
+from pullback.train.json_text import json_text
 from pullback.train.problem import Problem
 from pullback.train.run import Run, make_model
 from pullback.train.toml_text import settings_text
@@ -111,7 +112,7 @@ class RunFolder:
     def save(self, run: Run) -> None:
         """Write what an interrupted run goes on from, its metrics, and its weights where they have got better."""
         progress = run.progress
-        self._write_text(METRICS, "".join(json.dumps(record) + "\n" for record in progress.history))
+        self._write_text(METRICS, "".join(json_text(record) + "\n" for record in progress.history))
         if progress.best_epoch == progress.epoch or not (self.path / WEIGHTS).exists():
             save(progress.best or run.model.state_dict(), self.path / WEIGHTS)
         save(run.state_dict(), self.path / CHECKPOINT)
@@ -121,8 +122,8 @@ class RunFolder:
         save(run.model.state_dict(), self.path / LAST)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        """Write a JSON file that a person can read, too."""
-        self._write_text(name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        """Write a JSON file that a person can read, too; numbers that are not finite become null."""
+        self._write_text(name, json_text(content, indent=2) + "\n")
 
     def _write_text(self, name: str, text: str) -> None:
         with atomic_write(self.path / name, "w") as file:
