@@ -31,6 +31,10 @@ ORACLE_ROWS = [
         lib.nn.functional.softmin(narrow, dim=1, dtype=lib.float64)
         lib.nn.functional.log_softmax(narrow, 1, dtype=lib.float64)
         lib.nn.functional.relu(whole)
+        lib.nn.functional.elu(broken)
+        lib.nn.functional.elu(broken, 0.5)
+        lib.nn.functional.celu(broken, 2.0)
+        lib.nn.functional.selu(broken)
         lib.nn.functional.threshold(x, 0.5, 9.0)
         lib.nn.functional.kl_div(x, y[:1].abs().detach(), reduction="sum")
         """,
@@ -41,6 +45,7 @@ ORACLE_ROWS = [
         narrow=spread(4, 3, dtype="float32", seed=20),
         zero=of([[0.0, 0.0], [3.0, 4.0]]),
         whole=of([[1, -2, 3]], "int64"),
+        broken=of([float("nan"), float("inf"), float("-inf"), 0.0, -1.0, 2.0]),
     ),
     *calls(
         """

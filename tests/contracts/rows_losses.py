@@ -42,6 +42,11 @@ X, Y = spread(4, 3), fixed(spread(4, 3, seed=2))
 # Distances of 0, of exactly 1 and 0.5, and so far away that no square can be had.
 EDGES = of([0.0, 1.0, -1.0, 0.5, -0.5, 1e200, float("-inf")])
 ZEROS = of([0.0] * 7, requires_grad=False)
+# A loss of NaN must not hide behind a gradient of 0.
+NOT_FINITE = of([float("nan"), float("inf"), float("-inf"), 0.5, -3.0])
+NOT_FINITE_ROW = of([NOT_FINITE.array.tolist(), [float("nan"), 0.0, 1.0, 2.0, 3.0]])
+TARGETS_NEAR = of([1.0] * 5, requires_grad=False)
+VARIANCES = of([float("nan"), float("inf"), 2.0, 0.5, 1e-9])
 LOGITS = spread(6, 5, seed=4)
 CLASSES = classes(6, count=5)
 SKIPPED = of([0, -100, 4, 2, -100, 1], "int64")
@@ -79,6 +84,13 @@ REGRESSION = [
     *each_reduction("HuberLoss", X, Y, delta=0.5),
     sharp("HuberLoss", EDGES, ZEROS, label="edges"),
     sharp("HuberLoss", EDGES, ZEROS, label="edges", delta=0.5),
+    *(
+        sharp(loss, NOT_FINITE, TARGETS_NEAR, label="not finite", **options)
+        for loss in ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "PoissonNLLLoss")
+        for options in ({}, {"reduction": "none"})
+    ),
+    sharp("GaussianNLLLoss", NOT_FINITE, TARGETS_NEAR, fixed(TARGETS_NEAR), label="not finite", reduction="none"),
+    sharp("GaussianNLLLoss", TARGETS_NEAR, TARGETS_NEAR, VARIANCES, label="variance not finite", reduction="none"),
     *each_reduction("PoissonNLLLoss", X, fixed(spread(4, 3, low=0.0, high=5.0))),
     *each_reduction("PoissonNLLLoss", CHANCE, fixed(spread(4, 3, low=0.0, high=5.0)), log_input=False, full=True),
     *each_reduction("GaussianNLLLoss", X, Y, CHANCE),
@@ -105,6 +117,10 @@ FROM_CLASSES = [
         for a, b, c in ((0, 1, 2), (1, 0, 0))
     ),
     sharp("CrossEntropyLoss", FAR, of([1, 0, 0], "int64"), label="far", label_smoothing=0.1),
+    sharp("CrossEntropyLoss", NOT_FINITE_ROW, of([3, 1], "int64"), label="not finite", reduction="none"),
+    sharp("NLLLoss", NOT_FINITE_ROW, of([0, 1], "int64"), label="not finite", reduction="none"),
+    sharp("BCEWithLogitsLoss", NOT_FINITE, TARGETS_NEAR, label="not finite", reduction="none"),
+    sharp("KLDivLoss", NOT_FINITE, TARGETS_NEAR, label="not finite", reduction="none"),
     *each_reduction("NLLLoss", SCORES, CLASSES),
     *each_reduction("NLLLoss", SCORES, SKIPPED, weight=WEIGHT),
     *each_reduction("NLLLoss", SCORES, SOME_ZERO, ignore_index=0),

@@ -96,8 +96,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 
 def _not_above_zero(input: Tensor) -> Tensor:
-    """x where x ≤ 0, else 0: what a formula for the left half may see."""
-    return where(gt(input, 0), 0, input)
+    """x where x ≤ 0, else 0, also at NaN: what a formula for the left half may see."""
+    return where(le(input, 0), input, 0)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -109,7 +109,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
     Source: torch.nn.functional.elu; Clevert et al. 2016.
     """
-    return where(gt(input, 0), input, mul(expm1(_not_above_zero(input)), alpha))
+    return where(le(input, 0), mul(expm1(_not_above_zero(input)), alpha), input)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -122,7 +122,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     Source: torch.nn.functional.selu; Klambauer et al. 2017.
     """
     alpha, scale = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
-    return where(gt(input, 0), mul(input, scale), mul(expm1(_not_above_zero(input)), alpha * scale))
+    return where(le(input, 0), mul(expm1(_not_above_zero(input)), alpha * scale), mul(input, scale))
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -138,7 +138,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """
     if alpha == 0:
         raise ArgumentError("celu divides by alpha, which must not be 0")
-    return where(gt(input, 0), input, mul(expm1(div(_not_above_zero(input), alpha)), alpha))
+    return where(le(input, 0), mul(expm1(div(_not_above_zero(input), alpha)), alpha), input)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:

@@ -8,7 +8,7 @@ from pullback.nn.functional.checks import check_pair, numbers_are_known
 from pullback.nn.functional.reduction import reduce_losses
 from pullback.tensor.creation import full_like
 from pullback.tensor.pointwise import abs as absolute
-from pullback.tensor.pointwise import add, clamp, div, exp, gt, log, lt, mul, sub, where
+from pullback.tensor.pointwise import add, div, exp, ge, gt, log, lt, mul, sub, where
 from pullback.tensor.reduction import sum as sum_over
 from pullback.tensor.shaping import unsqueeze
 from pullback.tensor.tensor import Tensor
@@ -66,7 +66,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
     check_pair("smooth_l1_loss", input, target, promotes=True)
     away, near = _near(input, target, beta)
     quadratic = mul(mul(near, near), 0.5 / beta)
-    return reduce_losses(where(lt(away, beta), quadratic, sub(away, 0.5 * beta)), reduction)
+    return reduce_losses(where(ge(away, beta), sub(away, 0.5 * beta), quadratic), reduction)
 
 
 def huber_loss(
@@ -89,7 +89,7 @@ def huber_loss(
         raise ArgumentError(f"huber_loss needs delta > 0; got {delta}")
     check_pair("huber_loss", input, target)
     away, near = _near(input, target, delta)
-    losses = where(lt(away, delta), mul(mul(near, near), 0.5), mul(sub(away, 0.5 * delta), delta))
+    losses = where(ge(away, delta), mul(sub(away, 0.5 * delta), delta), mul(mul(near, near), 0.5))
     return reduce_losses(_weighted(losses, weight), reduction)
 
 
@@ -107,10 +107,13 @@ def _reduce_weighted(losses: Tensor, reduction: str, weight: Tensor | None) -> T
 
 
 def _near(input: Tensor, target: Tensor, bound: float) -> tuple[Tensor, Tensor]:
-    """|x − y|, and x − y where that is below the bound (else 0, so that no square overflows)."""
+    """|x − y|, and x − y, but 0 where that reaches the bound, so that no square overflows.
+
+    NaN is not replaced: it has to reach the gradient.
+    """
     difference = sub(input, target)
     away = absolute(difference)
-    return away, where(lt(away, bound), difference, 0.0)
+    return away, where(ge(away, bound), 0.0, difference)
 
 
 def poisson_nll_loss(
@@ -163,7 +166,8 @@ def gaussian_nll_loss(
     variance = _variance_like(input, var)
     if numbers_are_known() and bool(lt(variance, 0).any()):
         raise ArgumentError("gaussian_nll_loss needs variances that are not negative")
-    raised = sub(clamp(variance, min=eps), variance).detach()  # the gradient passes as if nothing had been raised
+    # The gradient passes as if nothing had been raised; an infinite variance is not subtracted from itself.
+    raised = where(lt(variance, eps), sub(eps, variance), 0.0).detach()
     bounded = add(variance, raised)
     away = sub(input, target)
     losses = mul(add(log(bounded), div(mul(away, away), bounded)), 0.5)
