@@ -84,12 +84,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.flush()  # here, so that a reader who has gone away is met here
     except BrokenPipeError:
         code = _reader_gone()
+    except (KeyboardInterrupt, typer.Abort):  # typer makes an Abort of Ctrl-C
+        code = _complain("interrupted", INTERRUPTED)
     except Exception as error:
         if debug:
             raise
         code = _tell(error)
-    except KeyboardInterrupt:
-        code = INTERRUPTED
     sys.exit(code)
 
 

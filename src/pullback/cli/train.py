@@ -9,7 +9,7 @@ import typer
 
 from pullback.base.errors import ArgumentError, suggest
 from pullback.cli import options as o
-from pullback.cli.console import console
+from pullback.cli.console import console, print_line
 from pullback.cli.display import open_display
 from pullback.cli.exit_codes import INTERRUPTED
 from pullback.cli.tables import show_outcome
@@ -19,7 +19,7 @@ from pullback.train.problem import load_problem
 from pullback.train.recipes import RECIPES, propose
 from pullback.train.run import Run
 from pullback.train.run_folder import RunFolder, runs_in
-from pullback.train.session import Outcome, begin, carry_through, take_up
+from pullback.train.session import Outcome, begin, carry_through, leave, take_up
 from pullback.train.settings import Where
 
 _NOT_SETTINGS = ("what", "out", "set_", "resume", "quiet", "no_pictures")
@@ -71,12 +71,22 @@ def train_verb(
     """
     given = o.given_settings({k: v for k, v in locals().items() if k not in _NOT_SETTINGS}, set_ or [])
     run, folder = _resumed(what, out, given) if resume else _begun(what, out, given)
+    try:
+        outcome = _carried_through(run, folder, quiet, no_pictures)
+    except KeyboardInterrupt:  # before the first step, after the last one, or a second time while saving
+        print_line(leave(folder))
+        raise typer.Exit(INTERRUPTED) from None
+    if outcome.why == "interrupted":
+        raise typer.Exit(INTERRUPTED)
+
+
+def _carried_through(run: Run, folder: RunFolder, quiet: bool, no_pictures: bool) -> Outcome:
+    """Train and test the run, draw its pictures, and show what it reached."""
     with open_display(run, folder, quiet) as tell:
         outcome = carry_through(run, folder, tell)
     pictures = [] if no_pictures or outcome.report is None else _pictures(outcome, quiet)
     show_outcome(outcome, pictures, quiet)
-    if outcome.why == "interrupted":
-        raise typer.Exit(INTERRUPTED)
+    return outcome
 
 
 def _pictures(outcome: Outcome, quiet: bool) -> list[Path]:

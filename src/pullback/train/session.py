@@ -1,5 +1,6 @@
 """A training run from its beginning, or from where it stopped, to its test."""
 
+import shutil
 from dataclasses import dataclass
 
 from pullback.base.dtypes import Array
@@ -35,8 +36,25 @@ def begin(config: Config, problem: Problem, parent: StrPath) -> tuple[Run, RunFo
     """A new run, and a new folder for it in `parent`."""
     run = Run(config, problem)
     folder = RunFolder.create(parent, config.name)
-    folder.begin(run)
+    try:
+        folder.begin(run)
+    except KeyboardInterrupt:
+        leave(folder)
+        raise
     return run, folder
+
+
+def leave(folder: RunFolder) -> str:
+    """Leave a run at once, wherever it is: a sentence on what is left of it, and how it goes on.
+
+    A folder in which nothing was saved yet is removed.
+    """
+    if folder.is_over:
+        return f"Interrupted after the test; the run is complete but for its pictures: {folder}"
+    if (folder.path / CHECKPOINT).exists():
+        return f"Interrupted; what was learnt is saved; go on with: pullback train {folder} --resume"
+    shutil.rmtree(folder.path)
+    return f"Interrupted before anything was learnt; {folder} is removed"
 
 
 def take_up(folder: RunFolder) -> Run:
