@@ -153,6 +153,13 @@ WRONG: dict[str, tuple[Callable[[], Any], type[PullbackError], str]] = {
     "index": (lambda: pb.ones(2, 3)[0, 5], IndexOutOfRange, "index 5 is out of range for dim 1 with size 3"),
     "index tensor": (lambda: pb.ones(3)[pb.tensor([0, -4])], IndexOutOfRange, "index -4 is out of range for dim 0"),
     "index of floats": (lambda: pb.ones(3)[pb.tensor([0.5])], DTypeError, "integers or bools; got float32"),
+    "index of bytes": (
+        lambda: pb.ones(3)[pb.tensor([1, 0, 1], dtype=pb.uint8)],
+        DTypeError,
+        r"write .bool\(\) or .long",
+    ),
+    "two ellipses": (lambda: pb.ones(3)[..., ...], IndexOutOfRange, "at most one ..."),
+    "index by range": (lambda: pb.ones(3)[range(2)], IndexOutOfRange, r"got range\(0, 2\)"),
     "too many indices": (lambda: pb.ones(3)[0, 0], IndexOutOfRange, "2 indices for a tensor with 1 dims"),
     "step back": (lambda: pb.ones(3)[::-1], IndexOutOfRange, r"got step -1: use flip"),
     "index by text": (lambda: pb.ones(3)["a"], IndexOutOfRange, "got 'a'"),

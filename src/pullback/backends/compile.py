@@ -216,6 +216,11 @@ def compile(function: Callable[..., Any] | None = None, *, backend: str = "refer
     writes besides are its state, and what it writes is written back; learning rates and counters are state, too.
     Every other argument is fixed: another value is another program.
 
+    Python values that the function reads besides, such as a float `self.scale` or its own counter, are fixed when it is
+    traced, and changing them later changes nothing: pass them as arguments, or keep them in a tensor, for instance a
+    buffer of the module. What the function does to Python objects happens once, at the trace; so stepping a schedule
+    and setting a parameter group's rate inside are errors.
+
     Raises TraceError, at the line, for what a program cannot do: a branch on a tensor's value, `item()`, a mask whose
     number of elements depends on values.
 

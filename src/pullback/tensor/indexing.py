@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 import pullback.ops as ops
-from pullback.base.dtypes import bool_, int64
+from pullback.base.dtypes import bool_, int64, uint8
 from pullback.base.errors import ArgumentError, DTypeError, GradientError, IndexOutOfRange
 from pullback.base.shapes import Shape, broadcast_shapes, normalize_axis, size_of
 from pullback.ir.mode import mode
@@ -71,6 +71,8 @@ def _as_item(item: Any) -> Any:
         raise IndexOutOfRange(f"an index is made of integers, slices, None, ..., lists and tensors; got {item!r}")
     if found.dtype.is_floating_point:
         raise DTypeError(f"an index tensor holds integers or bools; got {found.dtype.name}")
+    if found.dtype is uint8:
+        raise DTypeError("an index tensor of uint8 may mean a mask or places: write .bool() or .long()")
     return found
 
 
