@@ -2,9 +2,10 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -50,12 +51,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("train")(train_verb)
-app.command("evaluate")(evaluate_verb)
-app.command("predict")(predict_verb)
-app.command("source")(source_verb)
-app.command("gradcheck")(gradcheck_verb)
-app.command("info")(info_verb)
+
+
+def _interruptible(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb, with a line for Ctrl-C, of which typer would make an exit code and no word."""
+
+    @wraps(verb)
+    def told(*arguments: Any, **options: Any) -> None:
+        try:
+            verb(*arguments, **options)
+        except KeyboardInterrupt:
+            raise typer.Exit(_complain("interrupted", INTERRUPTED)) from None
+
+    return told
+
+
+_VERBS = (train_verb, evaluate_verb, predict_verb, source_verb, gradcheck_verb, info_verb)
+for _verb in _VERBS:
+    app.command(_verb.__name__.removesuffix("_verb"))(_interruptible(_verb))
 
 
 def _show_version(wanted: bool) -> None:
@@ -84,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.flush()  # here, so that a reader who has gone away is met here
     except BrokenPipeError:
         code = _reader_gone()
-    except (KeyboardInterrupt, typer.Abort):  # typer makes an Abort of Ctrl-C
+    except KeyboardInterrupt:
         code = _complain("interrupted", INTERRUPTED)
     except Exception as error:
         if debug:

@@ -40,6 +40,7 @@ def _introduce(run: Run, folder: RunFolder) -> None:
     sizes = "-".join(str(size) for size in (problem.inputs, *config.model.hidden, problem.outputs))
     numbers = sum(parameter.numel() for parameter in run.model.parameters())
     rows = [f"{len(part):,}" for part in (problem.train, problem.validation, problem.test)]
+    epochs = "1 epoch" if config.training.epochs == 1 else f"{config.training.epochs} epochs"
     to_tell = [
         f"Network     {sizes} {config.model.activation}, {numbers:,} parameters",
         f"Rows        {rows[0]} to train on, {rows[1]} to validate, {rows[2]} to test",
@@ -53,10 +54,6 @@ def _introduce(run: Run, folder: RunFolder) -> None:
     for line in to_tell:
         console().print(line, soft_wrap=True, markup=False)
     console().print()
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 class Lines:
