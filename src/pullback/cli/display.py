@@ -45,7 +45,7 @@ def _introduce(run: Run, folder: RunFolder) -> None:
         f"Network     {sizes} {config.model.activation}, {numbers:,} parameters",
         f"Rows        {rows[0]} to train on, {rows[1]} to validate, {rows[2]} to test",
         f"Learning    {config.optimizer.name}, learning rate {config.optimizer.lr:g} {config.schedule.name}",
-        f"            {_counted(config.training.epochs, 'epoch')} in batches of {config.training.batch_size}, seed {config.seed}",
+        f"            {epochs} in batches of {config.training.batch_size}, seed {config.seed}",
         f"Run folder  {folder}",
         *(f"Note        {note}" for note in problem.notes),
     ]
