@@ -45,6 +45,13 @@ ROWS = [
     ("train --data {stray} --target price", "line 122, column 'size': 'oops' is no finite number"),
     ("train --data {stray} --target price", "--missing oops; if the column names categories, --categories size;"),
     ("train --data flat.csv --target price", "flat.csv does not exist."),
+    ("train --data {header} --target price", "header.csv has no rows: it holds the names of the columns"),
+    ("predict {prices} {header}", "header.csv has no rows: it holds the names of the columns"),
+    ("evaluate {prices} --data {header}", "header.csv has no rows: it holds the names of the columns"),
+    ("train --data {comma} --target price", "column 'size': '50,5' is written with a comma; write numbers with"),
+    ("train --data {comma} --target price", "--categories size; to leave the column out, --exclude size"),
+    ("train --data {binary} --target price", "such as latin-1, save it as UTF-8"),
+    ("train --data {flats} --target note", "make its texts classes: --categories note"),
     ("train --data {tiny} --target price", "too few for training, validation and test"),
     ("train --data {png} --target price", "no reader knows this ending."),
     ("train --data {unlabelled} --target price", "is npz; a table to train on is a CSV file"),
@@ -85,6 +92,8 @@ def files(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     flats = trained.flats.read_text().splitlines()
     texts = {
         "empty.csv": "",
+        "header.csv": flats[0] + "\n",
+        "comma.csv": "size;price\n" + "\n".join(f"{50 + i % 30},5;{i}" for i in range(60)),
         "tiny.csv": "\n".join(flats[:5]),
         "without.csv": "\n".join(line.rsplit(",", 2)[0] for line in flats),
         "strange.csv": "\n".join([*flats[:2], flats[2].replace(flats[2].split(",")[3], "nroth")]),
@@ -95,6 +104,7 @@ def files(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     }
     for name, text in texts.items():
         (folder / name).write_text(text)
+    (folder / "binary.csv").write_bytes(b"a,price\n1,\xfc\n")
     np.savez(folder / "digits_npz.npz", images=np.zeros((2, 28, 28), np.uint8), labels=np.zeros(2, int))
     np.savez(folder / "unlabelled.npz", images=np.zeros((2, 28, 28), np.uint8))
     np.save(folder / "noise.npy", np.zeros((3, 5, 5)))

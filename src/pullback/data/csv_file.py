@@ -65,7 +65,7 @@ def _decode(raw: bytes, source: str, encoding: str | None) -> str:
         line = raw.count(b"\n", 0, error.start) + 1
         raise DataError(
             f"{source}, line {line}: byte {raw[error.start]:#04x} is not {chosen.removesuffix('-sig').upper()} text; "
-            "name the file's encoding, such as encoding='latin-1'"
+            "if it is a text in another encoding, such as latin-1, save it as UTF-8"
         ) from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1

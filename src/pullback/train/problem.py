@@ -1,6 +1,7 @@
 """What is to be learnt: rows in three parts, and what is asked of a network for each."""
 
 import hashlib
+import re
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +16,13 @@ from pullback.data.embedded import DIGITS, digits
 from pullback.data.encoder import TableEncoder
 from pullback.data.partition import random_partition, stratified_partition
 from pullback.data.readers import reader_for
-from pullback.data.schema import MISSING, StrayCell
+from pullback.data.schema import MISSING, StrayCell, parse_number
 from pullback.data.source import StrPath
 from pullback.data.table import Table, Unknown, read_csv
 from pullback.data.targets import ClassTarget, Task, infer_task
 from pullback.train.config import DataConfig
+
+_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +111,16 @@ def _read_table(config: DataConfig) -> tuple[Table, list[str]]:
     reader = reader_for(config.source)
     if reader.name != "csv":
         raise DataError(f"{config.source} is {reader.name}; a table to train on is a CSV file")
-    table = _typed_table(config)
+    table = _with_rows(_typed_table(config))
+    _refuse_decimal_commas(table, config)
     if not config.target:
         columns = ", ".join(table.names)
         raise DataError(f"{config.source}: name the column to predict with --target; there are {columns}")
+    if table[config.target].kind == "text":
+        raise DataError(
+            f"{config.source}: column {config.target!r} holds text, which is neither a number nor one of a few classes; "
+            f"choose another target, or make its texts classes: --categories {shlex.quote(config.target)}"
+        )
     known = table.drop_missing(config.target)
     left_out = len(table) - len(known)
     notes = [f"{left_out:,} of {len(table):,} rows are left out: they have no {config.target!r}"] if left_out else []
@@ -132,6 +141,32 @@ def _typed_table(config: DataConfig) -> Table:
             f"column names categories, --categories {shlex.quote(stray.column)}; "
             f"to leave the column out, --exclude {shlex.quote(stray.column)}"
         ) from None
+
+
+def _with_rows(table: Table) -> Table:
+    """The table, when it has a row."""
+    if not len(table):
+        raise DataError(f"{table.source} has no rows: it holds the names of the columns and nothing below them")
+    return table
+
+
+def _refuse_decimal_commas(table: Table, config: DataConfig) -> None:
+    """Raise DataError for a column of numbers with commas, which would be taken for text or categories."""
+    for name in table.names:
+        cells = [] if name in (*config.exclude, *config.categories) else _texts(table, name)
+        commas = [cell for cell in cells if _COMMA.fullmatch(cell)]
+        if commas and all(parse_number(cell.replace(",", ".", 1)) is not None for cell in cells):
+            raise DataError(
+                f"{table.source}, column {name!r}: {commas[0]!r} is written with a comma; write numbers with a decimal "
+                f"point, such as {commas[0].replace(',', '.')}; if these are names of categories, --categories "
+                f"{shlex.quote(name)}; to leave the column out, --exclude {shlex.quote(name)}"
+            )
+
+
+def _texts(table: Table, name: str) -> list[str]:
+    """The cells of a column that was not taken for numbers."""
+    column = table[name]
+    return [cell for cell in column.texts() if cell is not None] if column.kind in ("text", "category") else []
 
 
 def _split(table: Table, config: DataConfig, task: Task, seed: int) -> list[Array]:
@@ -160,7 +195,7 @@ def read_rows(encoder: TableEncoder, path: StrPath, unknown: Unknown = "error", 
     """
     left_out = {*encoder.ignored} if with_target else {*encoder.ignored, encoder.target.name}
     used = tuple(column for column in encoder.schema.columns if column.name not in left_out)
-    return read_csv(path, schema=replace(encoder.schema, columns=used), unknown=unknown)
+    return _with_rows(read_csv(path, schema=replace(encoder.schema, columns=used), unknown=unknown))
 
 
 def encoded(encoder: TableEncoder, table: Table) -> TensorDataset:
