@@ -118,7 +118,7 @@ def _read_table(config: DataConfig) -> tuple[Table, list[str]]:
         raise DataError(f"{config.source}: name the column to predict with --target; there are {columns}")
     if table[config.target].kind == "text":
         raise DataError(
-            f"{config.source}: column {config.target!r} holds text, which is neither a number nor one of a few classes; "
+            f"{config.source}: column {config.target!r} holds text, neither a number nor one of a few classes; "
             f"choose another target, or make its texts classes: --categories {shlex.quote(config.target)}"
         )
     known = table.drop_missing(config.target)
