@@ -1,6 +1,6 @@
 """What the digits recipes reach: test accuracy and time over five seeds, as a table for RESULTS.md.
 
-    python bench/digits.py
+python bench/digits.py
 """
 
 import json

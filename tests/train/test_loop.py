@@ -19,7 +19,10 @@ from pullback.train.run import Run
 from pullback.train.session import begin, carry_through
 from tests.train.short_runs import run_through, short_config
 
-PLAIN = {"optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9}, "training": {"clip_norm": 0.5, "label_smoothing": 0.1}}
+PLAIN = {
+    "optimizer": {"name": "sgd", "lr": 0.05, "momentum": 0.9},
+    "training": {"clip_norm": 0.5, "label_smoothing": 0.1},
+}
 
 
 def test_loop_is_the_one_that_everyone_writes(tmp_path: Path) -> None:
