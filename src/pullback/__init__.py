@@ -3,14 +3,14 @@
 Use it as you would PyTorch: `import pullback as pb`, or `import pullback as torch` for a script in the common subset.
 """
 
-from pullback import autograd, cuda, data, nn, optim, utils
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from pullback import autograd, cuda, nn, optim
 from pullback.backends.compile import compile
 from pullback.base.dtypes import DType, bfloat16, float16, float32, float64, int8, int16, int32, int64, uint8, uint32
 from pullback.base.dtypes import bool_ as bool
 from pullback.base.settings import get_default_dtype, set_default_dtype
-from pullback.emit.eject import eject
-from pullback.emit.source import source
-from pullback.files.weights import load, save
 from pullback.grad.backward import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from pullback.grad.checkpoint import checkpoint
 from pullback.grad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
@@ -186,6 +186,30 @@ int = int32
 long = int64
 
 __version__ = "0.1.0"
+
+if _TYPE_CHECKING:
+    from pullback import data, utils
+    from pullback.emit.eject import eject
+    from pullback.emit.source import source
+    from pullback.files.weights import load, save
+
+# Imported when they are first asked for, so that training scripts start quickly.
+_LATER = {
+    "data": "pullback.data",
+    "utils": "pullback.utils",
+    "eject": "pullback.emit.eject",
+    "source": "pullback.emit.source",
+    "load": "pullback.files.weights",
+    "save": "pullback.files.weights",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module 'pullback' has no attribute {name!r}")
+    module = _import_module(_LATER[name])
+    return globals().setdefault(name, getattr(module, name, module))
+
 
 __all__ = [
     "DType", "Generator", "Tensor", "__version__", "abs", "add", "addcdiv", "addcmul", "addmm", "all", "allclose",
