@@ -3,6 +3,7 @@
 import json
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +167,15 @@ def test_equally_accurate_epochs_are_told_apart_by_loss() -> None:
     assert better == [True, True, False, False, True, False]
 
 
+@pytest.fixture
+def ctrl_c_raises() -> Iterator[None]:
+    """As in a terminal; a program that was started in the background ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_raises")
 def test_second_ctrl_c_does_not_wait() -> None:
     with interruptible() as interruption:
         signal.raise_signal(signal.SIGINT)
