@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pullback import nn
+import pullback.nn as nn
 from pullback.base.errors import ArgumentError, suggest
 from pullback.nn.module import Module
 from pullback.tensor.tensor import Tensor

@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from pullback.nn import functional as F
+import pullback.nn.functional as F
 from pullback.nn.module import Module
 from pullback.nn.parameter import Parameter
 from pullback.tensor.creation import full

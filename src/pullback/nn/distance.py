@@ -1,6 +1,6 @@
 """Distances and angles as layers."""
 
-from pullback.nn import functional as F
+import pullback.nn.functional as F
 from pullback.nn.module import Module
 from pullback.tensor.tensor import Tensor
 

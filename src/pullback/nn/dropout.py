@@ -1,6 +1,6 @@
 """Layers that drop elements at random in training. They draw from the default generator."""
 
-from pullback.nn import functional as F
+import pullback.nn.functional as F
 from pullback.nn.functional.dropping import check_probability
 from pullback.nn.module import Module
 from pullback.tensor.tensor import Tensor

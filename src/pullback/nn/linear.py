@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-from pullback.nn import functional as F
-from pullback.nn import init
+import pullback.nn.functional as F
+import pullback.nn.init as init
 from pullback.nn.module import Module
 from pullback.nn.parameter import Parameter
 from pullback.tensor.creation import empty

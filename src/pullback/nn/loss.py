@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pullback.nn import functional as F
+import pullback.nn.functional as F
 from pullback.nn.functional.reduction import check_reduction
 from pullback.nn.module import Module
 from pullback.tensor.tensor import Tensor

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-from pullback import optim
+import pullback.optim as optim
 from pullback.base.errors import ArgumentError
 from pullback.nn.parameter import Parameter
 from pullback.optim import lr_scheduler

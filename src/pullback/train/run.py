@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pullback.nn.functional as F
 from pullback.backends.compile import compile
 from pullback.base.errors import StateError
 from pullback.data.loader import DataLoader
 from pullback.models.mlp import MLP, MLPConfig
-from pullback.nn import functional as F
 from pullback.nn.module import Module
 from pullback.tensor.random import get_rng_state, manual_seed, set_rng_state
 from pullback.tensor.tensor import Tensor

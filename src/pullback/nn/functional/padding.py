@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pullback import ops
+import pullback.ops as ops
 from pullback.base.errors import ArgumentError, ShapeError, suggest
 from pullback.tensor.indexing import index_select
 from pullback.tensor.shaping import cut
