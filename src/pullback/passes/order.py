@@ -1,18 +1,38 @@
 """The passes in the order in which they run, each followed by the type check."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pullback.ir.program import Program, check_program
 from pullback.passes.dead_code import drop_dead_code
 from pullback.passes.dedupe import dedupe
+from pullback.passes.inline_calls import inline_calls
+from pullback.passes.lay_out_products import lay_out_products
+from pullback.passes.simplify import simplify
 
 PASSES: dict[str, Callable[[Program], Program]] = {"dedupe": dedupe, "drop_dead_code": drop_dead_code}
+
+# They may change last bits and what the program looks like, so only the native backend runs them. After `inline_calls`
+# nothing may run that merges equal nodes which stood apart: that would undo checkpoints.
+NATIVE_PASSES: dict[str, Callable[[Program], Program]] = {
+    "inline_calls": inline_calls,
+    "simplify": simplify,
+    "lay_out_products": lay_out_products,
+}
 
 
 def run_passes(program: Program) -> Program:
     """The program after all passes; raises PullbackError when one breaks it."""
+    return _run(PASSES, program)
+
+
+def run_native_passes(program: Program) -> Program:
+    """The program after all passes and then those for machine code; raises PullbackError when one breaks it."""
+    return _run(NATIVE_PASSES, run_passes(program))
+
+
+def _run(passes: Mapping[str, Callable[[Program], Program]], program: Program) -> Program:
     check_program(program)
-    for simplify in PASSES.values():
-        program = simplify(program)
+    for run in passes.values():
+        program = run(program)
         check_program(program)
     return program
