@@ -1,0 +1,210 @@
+"""A schedule made ready: kernels compiled, memory laid out, addresses filled in; running it is one native call."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pullback.backends.native import blas
+from pullback.backends.native.compiler import Compilation, compile_kernels, key_of
+from pullback.backends.native.machine import threads as machine_threads
+from pullback.backends.native.runtime import MEET, STOP_ON_FLAG, Plan
+from pullback.backends.native.schedule import Argument, Buffer, Schedule, Task, schedule
+from pullback.base.dtypes import Array, float32
+from pullback.base.errors import IndexOutOfRange
+from pullback.ir.program import Program
+from pullback.ir.types import Type
+
+# Below so many operations and bytes in all, waking another thread costs more than it brings.
+SMALL_WORK = 400_000
+_ALIGNMENT = 64
+
+
+def aligned_bytes(nbytes: int) -> Array:
+    """Zeroed memory that begins on a cache line."""
+    raw = np.zeros(nbytes + _ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % _ALIGNMENT
+    return raw[start : start + nbytes]
+
+
+def address_of(array: Array) -> int:
+    """Where the array's numbers begin."""
+    return int(array.ctypes.data)
+
+
+def empty_array(type: Type) -> Array:
+    """An array of this type whose numbers begin on a cache line."""
+    return aligned_bytes(type.nbytes).view(type.dtype.numpy).reshape(type.shape)
+
+
+class Executable:
+    """A program ready to run natively.
+
+    Its inputs are bound to arrays, and its results to the arrays that receive them, before `run`; what is bound stays
+    so. Inputs in `in_place` are overwritten with the output that replaces them.
+    """
+
+    def __init__(self, program: Program, replaced: Mapping[int, int] | None = None) -> None:
+        started = time.perf_counter()
+        library = blas.load()
+        self.program = program
+        self.schedule: Schedule = schedule(
+            program, replaced or {}, lambda dtype: library.sgemm if dtype is float32 else library.dgemm
+        )
+        self.in_place = self.schedule.in_place
+        self.tasks = self.schedule.tasks
+        self.compilation = self._compile()
+        self._lay_out()
+        self.threads = self._choose_threads()
+        self.seconds_to_prepare = time.perf_counter() - started
+
+    # Making ready
+    def _compile(self) -> Compilation:
+        wanted = {}
+        self._keys: list[str] = []
+        for task in self.tasks:
+            key = key_of(task.text) if task.build else ""
+            self._keys.append(key)
+            if task.build is not None:
+                wanted.setdefault(key, task.build)
+        return compile_kernels(wanted)
+
+    def _lay_out(self) -> None:
+        """The words that kernels get as arguments, the arena, and where each buffer's address stands."""
+        self.arena = aligned_bytes(self.schedule.memory.peak)
+        self.flag = np.zeros(1, np.int64)
+        words: list[int] = []
+        starts: list[int] = []
+        self._input_words: dict[int, list[tuple[int, int]]] = {}
+        self._result_words: dict[int, list[tuple[int, int]]] = {}
+        for task in self.tasks:
+            starts.append(len(words))
+            words += [self._word(argument, len(words) + i) for i, argument in enumerate(task.arguments)]
+        self.words = np.array(words or [0], np.int64)
+        self.plans: list[Plan | Task] = []
+        group: list[list[int]] = []
+        self._numbers_of_plans: list[list[int]] = []
+        numbers: list[int] = []
+        base = address_of(self.words)
+        for i, task in enumerate(self.tasks):
+            if task.node is not None:
+                self._close(group, numbers)
+                group, numbers = [], []
+                self.plans.append(task)
+                self._numbers_of_plans.append([i])
+                continue
+            flags = (MEET if task.meet and group else 0) | (STOP_ON_FLAG if task.commits and self._stops(i) else 0)
+            group.append([self.compilation.addresses[self._keys[i]], base + 8 * starts[i], task.chunks, flags])
+            numbers.append(i)
+        self._close(group, numbers)
+        self._inputs: dict[int, Array] = {}
+        self._results: dict[int, Array] = {}
+
+    def _stops(self, number: int) -> bool:
+        """Whether an index found out of range before this task must keep it from running."""
+        return self.schedule.can_fail
+
+    def _close(self, group: list[list[int]], numbers: list[int]) -> None:
+        if group:
+            self.plans.append(Plan(np.array(group, np.int64), address_of(self.flag)))
+            self._numbers_of_plans.append(numbers)
+
+    def _word(self, argument: Argument, position: int) -> int:
+        buffer = argument.buffer
+        if buffer is None:
+            return argument.number
+        if buffer.kind == "arena":
+            return address_of(self.arena) + buffer.offset + argument.number
+        if buffer.kind == "flag":
+            return address_of(self.flag)
+        if buffer.kind == "constant":
+            assert buffer.array is not None
+            buffer.array = np.ascontiguousarray(buffer.array)
+            return address_of(buffer.array) + argument.number
+        table = self._input_words if buffer.kind == "input" else self._result_words
+        table.setdefault(buffer.place, []).append((position, argument.number))
+        return 0
+
+    def _choose_threads(self) -> int:
+        work = sum(task.flops + task.nbytes for task in self.tasks)
+        parallel = any(task.chunks > 1 for task in self.tasks)
+        return machine_threads().count if parallel and work > SMALL_WORK else 1
+
+    # Running
+    def bind_input(self, number: int, array: Array, address: int) -> None:
+        """The input's numbers are these from now on."""
+        words = self.words
+        for position, offset in self._input_words.get(number, ()):
+            words[position] = address + offset
+        self._inputs[number] = array
+
+    def bind_result(self, number: int, array: Array, address: int) -> None:
+        """The output goes into this array from now on."""
+        words = self.words
+        for position, offset in self._result_words.get(number, ()):
+            words[position] = address + offset
+        self._results[number] = array
+
+    def run(self) -> None:
+        """Run once on what is bound.
+
+        Raises IndexOutOfRange when an index names an entry that is not there; state is as it was then.
+        """
+        for plan in self.plans:
+            if isinstance(plan, Plan):
+                plan.run(self.threads)
+                if self.flag[0]:
+                    self._raise_bad_index()
+            else:
+                self._run_numpy(plan)
+
+    def _raise_bad_index(self) -> None:
+        self.flag[0] = 0
+        gathers = [
+            n for task in self.tasks for n in task.serves if n.op.name in ("gather", "scatter", "scatter_add")
+        ]
+        places = ", ".join(dict.fromkeys(f"{n.op.name} at {n.origin}" for n in gathers))
+        raise IndexOutOfRange(f"an index is out of range for the axis that it is an index of: {places}")
+
+    def _run_numpy(self, task: Task) -> None:
+        assert task.node is not None
+        arrays = [self._array(buffer, type) for buffer, type in task.operands]
+        with np.errstate(all="ignore"):
+            try:
+                results = task.node.op.run(arrays, task.node.params)
+            except IndexError as error:
+                raise IndexOutOfRange(f"{task.node.op.name} at {task.node.origin}: {error}") from None
+        for value, result in zip(task.node.outputs, results, strict=True):
+            if value is not None:
+                np.copyto(self._array(self.schedule.buffers[value], value.type), result)
+
+    def _array(self, buffer: Buffer, type: Type) -> Array:
+        if buffer.kind == "arena":
+            part = self.arena[buffer.offset : buffer.offset + type.nbytes]
+            return part.view(type.dtype.numpy).reshape(type.shape)
+        if buffer.kind == "constant":
+            assert buffer.array is not None
+            return buffer.array
+        table = self._inputs if buffer.kind == "input" else self._results
+        return table[buffer.place]
+
+    def __call__(self, arrays: Sequence[Array]) -> list[Array]:
+        """The outputs for these inputs, which stay as they are."""
+        for i, array in enumerate(arrays):
+            private = np.array(array, order="C", copy=True) if i in self.in_place else np.ascontiguousarray(array)
+            self.bind_input(i, private, address_of(private))
+        outputs: list[Any] = [None] * len(self.program.outputs)
+        for i, j in self.in_place.items():
+            outputs[j] = self._inputs[i]
+        for j, value in enumerate(self.program.outputs):
+            if outputs[j] is None:
+                outputs[j] = empty_array(value.type)
+                self.bind_result(j, outputs[j], address_of(outputs[j]))
+        self.run()
+        return outputs
+
+
+def prepare(program: Program) -> Executable:
+    """The program ready to run, for any arrays."""
+    return Executable(program)

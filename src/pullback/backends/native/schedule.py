@@ -1,0 +1,420 @@
+"""A program as a list of tasks: which kernels run in which order on which memory, and where threads must meet.
+
+Each value that one kernel leaves to another lies in a buffer: an input's own array, a result's, or a place in the
+arena that `plan_memory` gave it. What a step writes back into its state is written into the state's own memory where
+nothing else needs the old numbers any more.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pullback.backends.native import specials
+from pullback.backends.native.indices import View, strides_of, view_of
+from pullback.backends.native.loops import build_combination, build_kernel
+from pullback.backends.native.plan_loops import LoopPlan
+from pullback.backends.native.products import ProductPlan, build_product, plan_product
+from pullback.base.dtypes import Array
+from pullback.ir.node import Node, Value
+from pullback.ir.program import Program
+from pullback.passes.fuse import Group, fuse
+from pullback.passes.kinds import MOVEMENT
+from pullback.passes.plan_memory import Lifetime, MemoryPlan, plan_memory
+
+
+@dataclass(eq=False)
+class Buffer:
+    """A piece of memory: `kind` is `input`, `constant`, `result`, `arena` or `flag`; `place` its number among those.
+
+    `offset` is the first byte, for the arena once memory is planned.
+    """
+
+    kind: str
+    nbytes: int
+    place: int = 0
+    offset: int = 0
+    array: Array | None = None
+
+
+@dataclass
+class Argument:
+    """One 64-bit word that a kernel gets: a buffer's address and an offset in bytes, or a number."""
+
+    buffer: Buffer | None = None
+    number: int = 0
+
+
+@dataclass
+class Task:
+    """A kernel on its arguments, or a node that NumPy computes.
+
+    `text` tells equal kernels, `build` writes one's LLVM module under the name it is given. `reads` and `writes` are
+    the buffers touched. `serves` are the program's nodes that the task computes.
+    """
+
+    kind: str
+    serves: list[Node]
+    reads: list[Buffer]
+    writes: list[Buffer]
+    arguments: list[Argument] = field(default_factory=list)
+    chunks: int = 1
+    text: str = ""
+    build: Callable[[str], str] | None = None
+    flops: int = 0
+    nbytes: int = 0
+    meet: bool = False  # threads wait for one another before it
+    node: Node | None = None
+    operands: list[tuple[Buffer, Any]] = field(default_factory=list)  # of NumPy: buffers and types
+    commits: bool = False  # writes into state: must not run after an error
+
+
+@dataclass
+class Schedule:
+    """The tasks of a program, and the memory that they need."""
+
+    program: Program
+    tasks: list[Task]
+    buffers: dict[Value, Buffer]
+    results: list[Buffer]  # for each output of the program
+    in_place: dict[int, int]  # input number -> output number, where the output is written into the input's memory
+    flag: Buffer
+    memory: MemoryPlan
+    groups: Sequence[Group]
+
+    @property
+    def can_fail(self) -> bool:
+        """Whether an index may turn out to be out of range."""
+        return any(self.flag in task.writes for task in self.tasks)
+
+
+def schedule(program: Program, replaced: Mapping[int, int], gemm: Callable[[Any], int]) -> Schedule:
+    """The tasks of a program.
+
+    replaced: number of an input -> number of the output that is its next value; `gemm` gives the address of the
+    BLAS routine for a dtype.
+    """
+    return _Scheduler(program, replaced, gemm).run()
+
+
+class _Scheduler:
+    def __init__(self, program: Program, replaced: Mapping[int, int], gemm: Callable[[Any], int]) -> None:
+        self.program, self.replaced, self.gemm = program, replaced, gemm
+        self.groups = fuse(program)
+        self.buffers: dict[Value, Buffer] = {}
+        self.flag = Buffer("flag", 8)
+        self.tasks: list[Task] = []
+        self.position = {group: i for i, group in enumerate(self.groups)}
+        self.owner = {value: group for group in self.groups for value in group.roots}
+        self.readers: dict[Value, list[Group]] = {}
+        for group in self.groups:
+            for value in group.inputs:
+                self.readers.setdefault(value, []).append(group)
+
+    def run(self) -> Schedule:
+        """Plan all loops, find what is written in place, give every value a buffer, write down the tasks."""
+        outputs = set(self.program.outputs)
+        stored = {v for group in self.groups for v in group.inputs} | outputs
+        self.plans = {g: LoopPlan(g, stored) for g in self.groups if g.kind == "loops"}
+        for i, value in enumerate(self.program.inputs):
+            self.buffers[value] = Buffer("input", value.type.nbytes, i)
+        for node in self.program.nodes:
+            if node.op.name == "constant":
+                array = node.params["array"]
+                self.buffers[node.output] = Buffer("constant", array.nbytes, array=array)
+        self.in_place = self._find_in_place()
+        self._reuse_dying_inputs()
+        results = self._make_results()
+        for group in self.groups:
+            self._add_group(group)
+        self._write_back(results)
+        memory = self._plan_arena()
+        self._find_meetings()
+        return Schedule(
+            self.program, self.tasks, self.buffers, results, self.in_place, self.flag, memory, self.groups
+        )
+
+    # Memory
+    def _find_in_place(self) -> dict[int, int]:
+        """The state that is written where it stands: nobody reads the old numbers after the kernel that writes."""
+        found: dict[int, int] = {}
+        taken: set[Value] = set()
+        for i, j in self.replaced.items():
+            old, new = self.program.inputs[i], self.program.outputs[j]
+            group = self.owner.get(new)
+            if group is None or new in taken or old in self.program.outputs or old.type != new.type:
+                continue
+            if self._may_overwrite(old, new, group):
+                found[i] = j
+                taken.add(new)
+                self.buffers[new] = self.buffers[old]
+        return found
+
+    def _may_overwrite(self, old: Value, new: Value, group: Group) -> bool:
+        readers = self.readers.get(old, [])
+        if any(self.position[g] > self.position[group] for g in readers):
+            return False
+        plan = self.plans.get(group)
+        if group not in readers:
+            return plan is None or group.roots[new] != "column"
+        if plan is None or len(plan.stages) > 1 or group.roots[new] != "full" or old in plan.shared.values():
+            return False
+        if plan.reads_in_order(old):
+            plan.shared[new] = old
+            return True
+        return False
+
+    def _reuse_dying_inputs(self) -> None:
+        """Write an elementwise result over an input that nothing needs any more."""
+        pinned = set(self.program.outputs)
+        for group, plan in self.plans.items():
+            if len(plan.stages) > 1:
+                continue
+            for value in plan.outputs:
+                if value in plan.shared or value in pinned or group.roots[value] != "full":
+                    continue
+                for old in plan.inputs:
+                    if old in self.owner and old not in pinned and self._dies_in(old, group) and self._fits(plan, value, old):
+                        plan.shared[value] = old
+                        break
+
+    def _fits(self, plan: LoopPlan, value: Value, old: Value) -> bool:
+        free = old not in plan.shared.values() and plan.reads_in_order(old)
+        return free and old.dtype.itemsize == value.dtype.itemsize and old not in self.buffers
+
+    def _dies_in(self, old: Value, group: Group) -> bool:
+        return max(self.position[g] for g in self.readers[old]) == self.position[group]
+
+    def _buffer(self, value: Value) -> Buffer:
+        if value not in self.buffers:
+            plan = self.plans.get(self.owner[value])
+            if plan is not None and value in plan.shared:
+                self.buffers[value] = self._buffer(plan.shared[value])
+            else:
+                self.buffers[value] = Buffer("arena", value.type.nbytes)
+        return self.buffers[value]
+
+    def _make_results(self) -> list[Buffer]:
+        """A buffer for each output: the array that is handed out, unless it is state written in place."""
+        results: list[Buffer] = []
+        in_place = set(self.in_place.values())
+        for j, value in enumerate(self.program.outputs):
+            if j in in_place:
+                results.append(self.buffers[value])
+                continue
+            buffer = Buffer("result", value.type.nbytes, j)
+            results.append(buffer)
+            if value in self.owner and value not in self.buffers:
+                self.buffers[value] = buffer
+        return results
+
+    def _write_back(self, results: Sequence[Buffer]) -> None:
+        """Copy what several outputs share, and inputs that are outputs, into the arrays that are handed out."""
+        copies: list[tuple[Buffer, Buffer, Node | None]] = []
+        for value, target in zip(self.program.outputs, results, strict=True):
+            source = self._buffer(value)
+            if source is not target:
+                copies.append((source, target, value.node))
+        for source, target, node in copies:
+            task = self._copy(source, target, [node] if node is not None else [])
+            # The old numbers of state that is written in place are copied before anything else happens.
+            if source.kind == "input":
+                self.tasks.insert(0, task)
+            else:
+                self.tasks.append(task)
+
+    def _copy(self, source: Buffer, target: Buffer, serves: list[Node]) -> Task:
+        nbytes = target.nbytes
+        return Task(
+            "copy", serves, [source], [target], [Argument(source), Argument(target)], 1, f"copy {nbytes} bytes",
+            lambda symbol: specials.build_copy(nbytes, symbol), 0, 2 * nbytes,
+        )  # fmt: skip
+
+    def _plan_arena(self) -> MemoryPlan:
+        """Places in the arena, by when each buffer is first written and last used."""
+        first: dict[int, int] = {}
+        last: dict[int, int] = {}
+        found: dict[int, Buffer] = {}
+        for i, task in enumerate(self.tasks):
+            for buffer in (*task.reads, *task.writes):
+                if buffer.kind == "arena":
+                    found[id(buffer)] = buffer
+                    first.setdefault(id(buffer), i)
+                    last[id(buffer)] = i
+        order = list(found)
+        plan = plan_memory([Lifetime(found[k].nbytes, first[k], last[k]) for k in order])
+        for key, offset in zip(order, plan.offsets, strict=True):
+            found[key].offset = offset
+        return plan
+
+    def _find_meetings(self) -> None:
+        """Where threads must wait for one another: memory that a task touches was touched since they last met."""
+        since: list[Task] = []
+        for task in self.tasks:
+            task.commits = any(b.kind == "input" for b in task.writes)
+            if task.node is not None:
+                since = []
+                continue
+            if any(_collide(task, earlier) for earlier in since):
+                task.meet, since = True, []
+            since.append(task)
+
+    # Tasks
+    def _add_group(self, group: Group) -> None:
+        if group.kind == "loops":
+            self._add_loops(group)
+            return
+        (node,) = {v.node for v in group.roots if v.node is not None}
+        if node.op.name == "matmul" and self._add_product(node):
+            return
+        if specials.is_native(node):
+            self._add_special(node)
+            return
+        self._add_numpy(node)
+
+    def _add_loops(self, group: Group) -> None:
+        plan = self.plans[group]
+        partials: dict[Value, Buffer] = {}
+        pointers: list[Buffer] = []
+        for value in plan.pointers():
+            if value in plan.outputs and group.roots[value] in ("column", "total") and plan.chunks > 1:
+                cols = plan.cols if group.roots[value] == "column" else 1
+                pointers.append(partials.setdefault(value, Buffer("arena", plan.chunks * cols * value.dtype.itemsize)))
+            else:
+                pointers.append(self._buffer(value))
+        if plan.can_fail():
+            pointers.append(self.flag)
+        reads = [self._buffer(v) for v in plan.inputs]
+        writes = [p for v, p in zip(plan.pointers(), pointers, strict=False) if v in plan.outputs]
+        writes += [self._buffer(v) for v in plan.shared] + ([self.flag] if plan.can_fail() else [])
+        nodes = plan.nodes()
+        self.tasks.append(
+            Task(
+                "loops", nodes, reads, writes, [Argument(p) for p in pointers], plan.chunks, plan.text(),
+                lambda symbol: build_kernel(plan, symbol), _flops(nodes), sum(b.nbytes for b in (*reads, *writes)),
+            )
+        )  # fmt: skip
+        for value, partial in partials.items():
+            self._add_combination(value, partial, plan, plan.cols if group.roots[value] == "column" else 1)
+
+    def _add_combination(self, value: Value, partial: Buffer, plan: LoopPlan, cols: int) -> None:
+        assert value.node is not None
+        name, dtype, chunks, target = value.node.op.name, value.dtype, plan.chunks, self._buffer(value)
+        self.tasks.append(
+            Task(
+                "combine", [value.node], [partial], [target], [Argument(partial), Argument(target)], 1,
+                f"combine {name} {dtype.name} {chunks} x {cols}",
+                lambda symbol: build_combination(name, dtype, chunks, cols, symbol), chunks * cols, partial.nbytes,
+            )
+        )  # fmt: skip
+
+    def _source(self, value: Value) -> tuple[Value, list[Node]]:
+        """The value in memory that movement ops took this one's numbers from, and those ops, the last one first."""
+        path = []
+        while value.node is not None and value.node.op.name in MOVEMENT and value not in self.owner:
+            path.append(value.node)
+            value = value.node.inputs[0]
+        return value, path
+
+    def _view(self, value: Value) -> tuple[Buffer, View | None]:
+        """The buffer that a value's numbers lie in, perhaps moved, and how."""
+        base, path = self._source(value)
+        return self._buffer(base), view_of(value.shape, [(n.op.name, n.params, n.inputs[0].shape) for n in path])
+
+    def _add_product(self, node: Node) -> bool:
+        """A task for a matrix product; False where it has nothing to multiply or its operands lie unevenly."""
+        operands = []
+        for x in node.inputs:
+            buffer, view = self._view(x)
+            if view is None:
+                buffer, view = self._materialised(x)
+            operands.append((buffer, view))
+        plan = plan_product(node, [view for _, view in operands])
+        if plan is None:
+            operands = [self._materialised(x) for x in node.inputs]
+            plan = plan_product(node, [view for _, view in operands])
+        if plan is None or min((plan.rows, plan.cols, plan.inner, *plan.stack)) == 0:
+            return False
+        self._append_product(node, plan, [buffer for buffer, _ in operands])
+        return True
+
+    def _append_product(self, node: Node, plan: ProductPlan, operands: Sequence[Buffer]) -> None:
+        target, size = self._buffer(node.output), plan.dtype.itemsize
+        arguments = [
+            Argument(buffer, operand.offset * size)
+            for buffer, operand in zip(operands, (plan.x, plan.y), strict=True)
+        ]
+        arguments.append(Argument(target))
+        if not plan.is_tiny:
+            arguments += [Argument(None, number) for number in plan.numbers(self.gemm(plan.dtype))]
+        x, y = (v.type for v in node.inputs)
+        self.tasks.append(
+            Task(
+                "product", [node], list(operands), [target], arguments, plan.chunks, plan.text(),
+                lambda symbol: build_product(plan, symbol), 2 * plan.multiplications,
+                x.nbytes + y.nbytes + node.types[0].nbytes,
+            )
+        )  # fmt: skip
+
+    def _materialised(self, value: Value) -> tuple[Buffer, View]:
+        """The value copied into the arena as it is, row by row."""
+        if self._source(value)[0] is value:
+            return self._buffer(value), View(0, strides_of(value.shape))
+        base, _ = self._source(value)
+        group = Group(-1, "loops", size=value.type.size, roots={value: "full"}, inputs={base: None})
+        plan = LoopPlan(group, [value])
+        target = Buffer("arena", value.type.nbytes)
+        source = self._buffer(base)
+        self.tasks.append(
+            Task(
+                "loops", plan.nodes(), [source], [target], [Argument(source), Argument(target)], plan.chunks,
+                plan.text(), lambda symbol: build_kernel(plan, symbol), 0, source.nbytes + target.nbytes,
+            )
+        )  # fmt: skip
+        return target, View(0, strides_of(value.shape))
+
+    def _add_special(self, node: Node) -> None:
+        special = specials.plan_special(node)
+        operands = [self._materialised(x)[0] for x in node.inputs]
+        target = self._buffer(node.output)
+        pointers = [*operands, target, *([self.flag] if special.can_fail else [])]
+        scratch = Buffer("arena", special.scratch) if special.scratch else None
+        if scratch is not None:
+            pointers.append(scratch)
+        writes = [target, *([self.flag] if special.can_fail else []), *([scratch] if scratch else [])]
+        self.tasks.append(
+            Task(
+                node.op.name, [node], operands, writes, [Argument(p) for p in pointers], special.chunks, special.text,
+                special.build, _flops([node]), sum(b.nbytes for b in (*operands, target)),
+            )
+        )  # fmt: skip
+
+    def _add_numpy(self, node: Node) -> None:
+        operands = [(self._materialised(x)[0], x.type) for x in node.inputs]
+        targets = [(self._buffer(v) if v is not None else None) for v in node.outputs]
+        self.tasks.append(
+            Task(
+                "numpy", [node], [b for b, _ in operands], [t for t in targets if t is not None], node=node,
+                operands=operands, flops=_flops([node]),
+            )
+        )  # fmt: skip
+
+
+def _flops(nodes: Sequence[Node]) -> int:
+    return sum(n.op.count_flops([x.type for x in n.inputs], n.params) for n in nodes)
+
+
+def _collide(task: Task, earlier: Task) -> bool:
+    """Whether two tasks touch the same memory, one of them writing, on what may be different threads."""
+    if task.chunks == 1 and earlier.chunks == 1:
+        return False  # thread 0 runs both
+    return any(_overlap(a, b) for a in task.writes for b in (*earlier.reads, *earlier.writes)) or any(
+        _overlap(a, b) for a in task.reads for b in earlier.writes
+    )
+
+
+def _overlap(a: Buffer, b: Buffer) -> bool:
+    if a is b:
+        return True
+    if a.kind != "arena" or b.kind != "arena":
+        return False
+    return a.offset < b.offset + max(b.nbytes, 1) and b.offset < a.offset + max(a.nbytes, 1)
