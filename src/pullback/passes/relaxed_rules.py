@@ -1,0 +1,67 @@
+"""Rules that may change last bits, or the sign of a zero. NaN and infinity stay what they are.
+
+A product with an inverse overflows where a divisor is subnormal and loses bits where the inverse is: neither comes
+up in the threads of the native backend, where subnormal numbers count as 0, except that divisors beyond 1/tiny
+(8.5e37 in float32) then give 0.
+"""
+
+import numpy as np
+
+import pullback.ops as ops
+from pullback.ir.node import Value
+from pullback.passes.arithmetic_rules import fill, is_filled_with, number_of
+from pullback.passes.movement_rules import made_by
+from pullback.passes.rewrite import Draft, rule
+
+
+def drop_added_zero(draft: Draft) -> Value | None:
+    """x + 0 and 0 + x; exact but for x = −0."""
+    for zero, x in (draft.inputs, draft.inputs[::-1]):
+        if is_filled_with(zero, 0):
+            return x
+    return None
+
+
+def multiply_by_inverse_number(draft: Draft) -> Value | None:
+    """x / c is x · (1/c) for a known number c whose inverse is no subnormal."""
+    x, y = draft.inputs
+    number = number_of(y)
+    if number is None or y.dtype.is_half or number == 0 or not np.isfinite(number):
+        return None
+    with np.errstate(all="ignore"):
+        inverse = 1 / number
+    if not np.finfo(inverse.dtype).tiny <= np.abs(inverse) < np.inf:
+        return None
+    return draft.write(ops.mul, x, fill(draft, float(inverse)))
+
+
+def multiply_by_inverse_of_repeated(draft: Draft) -> Value | None:
+    """x / v for repeated numbers v is x times their inverses, which are computed once for each."""
+    x, y = draft.inputs
+    repeated = made_by(y, "broadcast")
+    if repeated is None or y.dtype.is_half or repeated.inputs[0].type.size >= y.type.size:
+        return None
+    (source,) = repeated.inputs
+    one = draft.write(ops.full, value=1.0, shape=source.shape, dtype=source.dtype)
+    inverse = draft.write(ops.div, one, source)
+    return draft.write(ops.mul, x, draft.write(ops.broadcast, inverse, shape=y.shape))
+
+
+def multiply_out_small_power(draft: Draft) -> Value | None:
+    """x², x³ and x⁻¹ without the power."""
+    x, y = draft.inputs
+    number = number_of(y)
+    if number is None or not x.dtype.is_floating_point or float(number) not in (2.0, 3.0, -1.0):
+        return None
+    if number == -1:
+        return draft.write(ops.div, fill(draft, 1.0), x)
+    square = draft.write(ops.mul, x, x)
+    return square if number == 2 else draft.write(ops.mul, square, x)
+
+
+RELAXED_RULES = (
+    rule(drop_added_zero, "add"),
+    rule(multiply_by_inverse_number, "div"),
+    rule(multiply_by_inverse_of_repeated, "div"),
+    rule(multiply_out_small_power, "pow"),
+)
