@@ -69,8 +69,9 @@ def multiply_rows_at_once(draft: Draft) -> Value | None:
 def multiply_columns_at_once(draft: Draft) -> Value | None:
     """A stack that repeats one (n, k) by transposed matrices (…, m, k)ᵀ: the transpose of one product of all rows."""
     x, y = draft.inputs
-    matrix, turned = _shared_matrix(draft, x), made_by(y, "permute")
-    if matrix is None or turned is None or not _swaps_last(turned.params["axes"]):
+    turned = made_by(y, "permute")
+    matrix = _shared_matrix(draft, x) if turned and _swaps_last(turned.params["axes"]) else None
+    if matrix is None or turned is None:
         return None
     (rows,) = turned.inputs
     *leading, m, k = rows.shape

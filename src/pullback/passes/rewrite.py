@@ -20,8 +20,8 @@ _MOST_ROUNDS = 8
 class Draft:
     """A node that is about to be written: its inputs are written already.
 
-    `write(op, *inputs, **params)` writes another one, to which the rules apply as well.
-    `uses` counts who reads a value, the program's outputs included.
+    `write(op, *inputs, **params)` writes another one, to which the rules apply as well: a rule that has begun to write
+    applies. `uses` counts who reads a value, the program's outputs included.
     """
 
     op: Op
@@ -59,7 +59,7 @@ def rule(rewrite: Rewrite, ops: str | Iterable[str]) -> Rule:
 
 
 def rewrite(program: Program, rules: Sequence[Rule]) -> Program:
-    """The program after the rules, in their order, wherever they apply, until none does (or after eight rounds).
+    """The program after the rules, in their order, wherever they apply, until none does (at most eight rounds).
 
     Nodes that become equal become one. Nodes that are equal from the start stay apart: they are computed twice on
     purpose, as a checkpoint does.
@@ -69,19 +69,39 @@ def rewrite(program: Program, rules: Sequence[Rule]) -> Program:
         for name in row.ops:
             by_op.setdefault(name, []).append(row.rewrite)
     for _ in range(_MOST_ROUNDS):
-        round_ = _Round(program, by_op)
-        after = round_.run()
-        if not round_.applied:
-            return program
-        program = after
+        if not _some_rule_applies(program, by_op):
+            break
+        program = _Round(program, by_op).run()
     return program
+
+
+class _Applies(Exception):  # no error: it ends the search
+    """A rule has begun to write."""
+
+
+def _begin_to_write(op: Op, *inputs: Value, **params: Any) -> Value:
+    raise _Applies
+
+
+def _some_rule_applies(program: Program, rules: Mapping[str, Sequence[Rewrite]]) -> bool:
+    """Whether a round would change the program, found out without writing it."""
+    uses = _count_uses(program)
+    try:
+        for node in program.nodes:
+            candidates = rules.get(node.op.name)
+            if candidates:
+                draft = Draft(node.op, node.inputs, node.params, _begin_to_write, uses.__getitem__)
+                if any(candidate(draft) is not None for candidate in candidates):
+                    return True
+    except _Applies:
+        return True
+    return False
 
 
 class _Round:
     """Writes a program once, node by node."""
 
     def __init__(self, program: Program, rules: Mapping[str, Sequence[Rewrite]]) -> None:
-        self.applied = 0
         self._program = program
         self._rules = rules
         self._repeats = _repeats(program)
@@ -118,7 +138,6 @@ class _Round:
             for candidate in candidates:
                 found = candidate(draft)
                 if found is not None:
-                    self.applied += 1
                     _check_type(candidate, draft, found)
                     return (found,)
         key = (op.name, inputs, frozen(params), 0 if op.name in _FREE else self._repeat)
