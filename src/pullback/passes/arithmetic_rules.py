@@ -11,7 +11,7 @@ import pullback.ops as ops
 from pullback.base.dtypes import Array, DType
 from pullback.base.shapes import Shape, broadcast_shapes, size_of
 from pullback.ir.node import Value
-from pullback.passes.movement_rules import made_by
+from pullback.passes.movement_rules import made_by, repeated, reshaped
 from pullback.passes.rewrite import Draft, rule
 
 # The number at a place follows from the inputs' numbers at that place.
@@ -201,7 +201,7 @@ def compute_before_broadcast(draft: Draft) -> Value | None:
     small = broadcast_shapes(*known)
     if size_of(small) >= size_of(shape):
         return None
-    parts = [_repeated_to(draft, x, small) for x in draft.inputs]
+    parts = [_in_small(draft, x, small) for x in draft.inputs]
     return draft.write(ops.broadcast, draft.write(draft.op, *parts, **draft.params), shape=shape)
 
 
@@ -211,21 +211,29 @@ def _source_shape(x: Value) -> Shape | None:
     return x.node.inputs[0].shape if x.node.op.name == "broadcast" else ()
 
 
-def _repeated_to(draft: Draft, x: Value, shape: Shape) -> Value:
+def _in_small(draft: Draft, x: Value, shape: Shape) -> Value:
     node = x.node
     assert node is not None  # it has a source
     if node.op.name == "full":
         return draft.write(ops.full, value=node.params["value"], shape=shape, dtype=x.dtype)
-    return draft.write(ops.broadcast, node.inputs[0], shape=shape)
+    return repeated(draft, node.inputs[0], shape)
 
 
 # Reductions and indices
 def drop_empty_reduction(draft: Draft) -> Value | None:
+    """The largest or smallest over no axes, or over axes of size 1, and a sum of integers: the numbers themselves."""
+    (x,) = draft.inputs
+    if draft.op.name == "sum" and x.dtype.is_floating_point:
+        return None  # a sum of −0 alone may be 0
+    return reduce_nothing(draft)
+
+
+def reduce_nothing(draft: Draft) -> Value | None:
     """A reduction over no axes, or over axes of size 1: the numbers themselves."""
     (x,) = draft.inputs
     if any(x.shape[axis] != 1 for axis in draft.params["axes"]):
         return None
-    return draft.write(ops.reshape, x, shape=draft.type.shape)
+    return reshaped(draft, x, draft.type.shape)
 
 
 def drop_gather_of_all(draft: Draft) -> Value | None:

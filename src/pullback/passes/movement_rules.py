@@ -1,7 +1,7 @@
 """Rules for ops that move numbers without changing them: chains become one move, or none. All are exact."""
 
 import pullback.ops as ops
-from pullback.base.shapes import size_of, span
+from pullback.base.shapes import Shape, size_of, span
 from pullback.ir.node import Node, Value
 from pullback.passes.rewrite import Draft, rule
 
@@ -9,6 +9,16 @@ from pullback.passes.rewrite import Draft, rule
 def made_by(value: Value, op: str) -> Node | None:
     """The node that made the value, if it is of this op."""
     return value.node if value.node is not None and value.node.op.name == op else None
+
+
+def reshaped(draft: Draft, x: Value, shape: Shape) -> Value:
+    """The value in this shape, itself if it has it already."""
+    return x if x.shape == shape else draft.write(ops.reshape, x, shape=shape)
+
+
+def repeated(draft: Draft, x: Value, shape: Shape) -> Value:
+    """The value repeated to this shape, itself if it has it already."""
+    return x if x.shape == shape else draft.write(ops.broadcast, x, shape=shape)
 
 
 # One move that does nothing
@@ -114,7 +124,7 @@ def broadcast_from_fewer_axes(draft: Draft) -> Value | None:
         return None
     (x,), shape = inner.inputs, inner.types[0].shape
     if x.type.size == 1:
-        return draft.write(ops.broadcast, draft.write(ops.reshape, x, shape=()), **draft.params)
+        return repeated(draft, reshaped(draft, x, ()), draft.params["shape"]) if shape else None
     extra = len(shape) - len(x.shape)
     if extra < 0 or shape != (1,) * extra + x.shape:
         return None
@@ -128,7 +138,7 @@ def reshape_before_broadcast(draft: Draft) -> Value | None:
         return None
     (x,), shape, before = inner.inputs, draft.params["shape"], inner.types[0].shape
     if x.type.size == 1:
-        return draft.write(ops.broadcast, draft.write(ops.reshape, x, shape=()), shape=shape)
+        return repeated(draft, reshaped(draft, x, ()), shape)
     kept = len(x.shape)
     if not draft.type.size or len(shape) < kept or shape[len(shape) - kept :] != before[len(before) - kept :]:
         return None
@@ -145,9 +155,9 @@ def permute_before_broadcast(draft: Draft) -> Value | None:
     if axes[:extra] == tuple(range(extra)):
         moved = draft.write(ops.permute, x, axes=tuple(axis - extra for axis in axes[extra:]))
     else:
-        padded = draft.write(ops.reshape, x, shape=(1,) * extra + x.shape)
+        padded = reshaped(draft, x, (1,) * extra + x.shape)
         moved = draft.write(ops.permute, padded, axes=axes)
-    return draft.write(ops.broadcast, moved, shape=draft.type.shape)
+    return repeated(draft, moved, draft.type.shape)
 
 
 def slice_before_broadcast(draft: Draft) -> Value | None:
@@ -161,7 +171,7 @@ def slice_before_broadcast(draft: Draft) -> Value | None:
     cut = [(0, 1, 1) if n == 1 else (a, b, s) for a, b, s, n in bounds]
     start, stop, step = (tuple(each[i] for each in cut) for i in range(3))
     part = draft.write(ops.slice_, x, start=start, stop=stop, step=step)
-    return draft.write(ops.broadcast, part, shape=draft.type.shape)
+    return repeated(draft, part, draft.type.shape)
 
 
 def flip_before_broadcast(draft: Draft) -> Value | None:

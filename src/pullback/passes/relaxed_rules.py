@@ -9,7 +9,7 @@ import numpy as np
 
 import pullback.ops as ops
 from pullback.ir.node import Value
-from pullback.passes.arithmetic_rules import fill, is_filled_with, number_of
+from pullback.passes.arithmetic_rules import fill, is_filled_with, number_of, reduce_nothing
 from pullback.passes.movement_rules import made_by
 from pullback.passes.rewrite import Draft, rule
 
@@ -20,6 +20,11 @@ def drop_added_zero(draft: Draft) -> Value | None:
         if is_filled_with(zero, 0):
             return x
     return None
+
+
+def drop_empty_sum(draft: Draft) -> Value | None:
+    """A sum over no axes, or over axes of size 1; exact but for −0."""
+    return reduce_nothing(draft)
 
 
 def multiply_by_inverse_number(draft: Draft) -> Value | None:
@@ -61,6 +66,7 @@ def multiply_out_small_power(draft: Draft) -> Value | None:
 
 RELAXED_RULES = (
     rule(drop_added_zero, "add"),
+    rule(drop_empty_sum, "sum"),
     rule(multiply_by_inverse_number, "div"),
     rule(multiply_by_inverse_of_repeated, "div"),
     rule(multiply_out_small_power, "pow"),
