@@ -1,0 +1,31 @@
+"""Ops whose kernels are written by hand, each in a way of its own; one line per op."""
+
+from collections.abc import Callable
+
+from pullback.backends.native.kernel_writer import KernelWriter, Special
+from pullback.ir.node import Node
+
+__all__ = ["Special", "build_copy", "is_native", "plan_special"]
+
+# One line per op: a node -> how its kernel runs.
+PLANS: dict[str, Callable[[Node], Special]] = {}
+
+
+def is_native(node: Node) -> bool:
+    """Whether there is a kernel for the node; arrays without elements are left to NumPy."""
+    sizes = [node.types[0].size, *(x.type.size for x in node.inputs)]
+    return node.op.name in PLANS and min(sizes) > 0
+
+
+def plan_special(node: Node) -> Special:
+    """How the kernel of a node runs for which `is_native` holds."""
+    return PLANS[node.op.name](node)
+
+
+def build_copy(nbytes: int, symbol: str) -> str:
+    """The LLVM module of a kernel that copies its first argument's bytes to its second's."""
+    w = KernelWriter(symbol, 2)
+    source, target = w.pointers
+    with w.chunks():
+        w.copy(target, source, nbytes)
+    return w.finish(symbol)
