@@ -14,6 +14,8 @@ from pullback.passes.dedupe import _frozen as frozen
 # They cost nothing wherever they stand, so one node is enough for all who want the same.
 _FREE = frozenset(["full", "iota", "constant"])
 _MOST_ROUNDS = 8
+# For what a rule has just written: who else will read it shows in the next round.
+_MANY = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,8 @@ class _Round:
         self._repeats = _repeats(program)
         self._repeat = 0
         self._known: dict[Hashable, tuple[Value, ...]] = {}
-        self._uses: dict[Value, int] = {}
+        self._uses: dict[Value, int] = {}  # by the program that is rewritten
+        self._readers: dict[Value, int] = {}  # among what is written so far
 
     def run(self) -> Program:
         """The program as the rules leave it."""
@@ -143,10 +146,12 @@ class _Round:
         key = (op.name, inputs, frozen(params), 0 if op.name in _FREE else self._repeat)
         if key not in self._known:
             self._known[key] = op.apply(inputs, params)
+            for x in inputs:
+                self._readers[x] = self._readers.get(x, 0) + 1
         return self._known[key]
 
     def _count(self, value: Value) -> int:
-        return self._uses.get(value, 0)
+        return max(self._uses.get(value, _MANY), self._readers.get(value, 0))
 
 
 def _check_type(candidate: Rewrite, draft: Draft, found: Value) -> None:
