@@ -241,6 +241,21 @@ REPEATED = [
         )
         for op in BINARY
     ),
+    *(
+        Row(
+            exact.compute_before_broadcast,
+            lambda x, op=op: [op(wide(x), known(3, dtype=int64))],
+            (Type((8,), int64),),
+            ["full", op.name, "broadcast"],
+        )
+        for op in BITS
+    ),
+    Row(
+        exact.compute_before_broadcast,
+        lambda c, x: [ops.where(ops.bitwise_not(wide(c)), wide(x), known(-0.0))],
+        (Type((8,), bool_), LINE),
+        ["bitwise_not", "full", "where", "broadcast"],
+    ),
     Row(exact.compute_before_broadcast, lambda x: [wide(x) * known(3.0)], (SCALAR,), ["full", "mul", "broadcast"]),
     Row(
         exact.compute_before_broadcast,

@@ -44,10 +44,13 @@ def test_all_rules_together_leave_no_more_than_one_does(row: Row) -> None:
     assert simplify(after) is after
 
 
-def test_every_rule_has_rows_and_each_of_its_ops_is_met() -> None:
+def test_every_rule_has_rows_for_each_of_its_ops() -> None:
     assert {row.rule for row in EXACT_ROWS} == {r.rewrite for r in EXACT_RULES}
     assert {row.rule for row in RELAXED_ROWS} == {r.rewrite for r in RELAXED_RULES}
-    assert len({r.name for r in RULES.values()}) == len(RULES)
+    met: dict[Rewrite, set[str]] = {}
+    for row in EXACT_ROWS + RELAXED_ROWS:
+        met.setdefault(row.rule, set()).update(names(record(row.function, row.types)))
+    assert {each.name: each.ops - met[each.rewrite] for each in RULES.values() if each.ops - met[each.rewrite]} == {}
 
 
 # Rules that look right and are not, each with a row that shows it

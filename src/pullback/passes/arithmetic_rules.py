@@ -11,15 +11,12 @@ import pullback.ops as ops
 from pullback.base.dtypes import Array, DType
 from pullback.base.shapes import Shape, broadcast_shapes, size_of
 from pullback.ir.node import Value
+from pullback.passes.kinds import POINTWISE
 from pullback.passes.movement_rules import made_by, repeated, reshaped
 from pullback.passes.rewrite import Draft, rule
 
-# The number at a place follows from the inputs' numbers at that place.
-ELEMENTWISE = frozenset(
-    "cast eq ne lt le where bitwise_and bitwise_or bitwise_xor bitwise_not shift_left shift_right "
-    "neg abs sign exp expm1 log log1p sqrt rsqrt sin cos atan tanh sigmoid erf floor ceil round "
-    "add sub mul div floor_divide remainder pow maximum minimum".split()
-)
+# The number at a place follows from the inputs' numbers at that place, and there are inputs.
+ELEMENTWISE = POINTWISE - {"full", "iota", "pad", "gather"}
 
 
 def number_of(value: Value) -> Array | None:
