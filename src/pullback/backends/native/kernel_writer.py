@@ -1,6 +1,7 @@
 """What hand-written kernels share: their frame, loops, memory, and the share of the work that a chunk has."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ class Special:
     build:    writes the LLVM module under the name it is given.
     can_fail: an index may be out of range: behind the target comes the address of a flag, set to 1 if one is.
     scratch:  bytes of memory for the work of all chunks together, whose address comes last.
+    unread:   numbers of the operands whose memory is not read, as they are known: their addresses do not matter.
     """
 
     chunks: int
@@ -30,11 +32,23 @@ class Special:
     build: Callable[[str], str]
     can_fail: bool = False
     scratch: int = 0
+    unread: tuple[int, ...] = ()
 
 
-def count_chunks(nbytes: int, items: int) -> int:
-    """Into how many chunks work on so many bytes is cut, when it falls into so many independent items."""
-    return max(1, min(MOST_CHUNKS, nbytes // CHUNK_BYTES, items))
+def wanted_chunks(nbytes: int) -> int:
+    """Into how many chunks work on so many bytes is best cut."""
+    return max(1, min(MOST_CHUNKS, nbytes // CHUNK_BYTES))
+
+
+def count_parts(count: int, wanted: int, multiple: int = 1) -> int:
+    """Into how many parts, none of them empty, `count` items are cut at multiples when so many are wanted."""
+    return -(-count // _each(count, wanted, multiple))
+
+
+def _each(count: int, parts: int, multiple: int) -> int:
+    """How many items a part has."""
+    each = -(-count // max(1, parts))
+    return -(-each // multiple) * multiple
 
 
 class KernelWriter:
@@ -75,12 +89,21 @@ class KernelWriter:
         with self.loop(*self.function.args[-2:], "chunk") as chunk:
             yield chunk
 
+    def split(self, number: Number, sizes: Sequence[int]) -> list[Number]:
+        """The coordinates of a place in an array of these sizes."""
+        found: list[Number] = []
+        for i, size in enumerate(sizes):
+            behind = math.prod(sizes[i + 1 :])
+            rest = number if behind == 1 else self.b.udiv(number, I64(behind))
+            first = all(n == 1 for n in sizes[:i])
+            found.append(I64(0) if size == 1 else rest if first else self.b.urem(rest, I64(size)))
+        return found
+
     def share(self, part: Number, parts: int, count: int, multiple: int = 1) -> tuple[Number, Number]:
         """Where the part of `count` items, cut into so many parts at multiples, begins and ends."""
         if parts == 1:
             return I64(0), I64(count)
-        each = -(-count // parts)
-        each = -(-each // multiple) * multiple
+        each = _each(count, parts, multiple)
         start = self.smaller(self.b.mul(part, I64(each), flags=("nsw", "nuw")), I64(count))
         return start, self.smaller(self.b.add(start, I64(each), flags=("nsw", "nuw")), I64(count))
 
@@ -90,19 +113,34 @@ class KernelWriter:
 
     def place(self, *terms: tuple[Number, int]) -> Number:
         """The sum of whole numbers times their factors."""
-        found: Number = I64(0)
-        for number, factor in terms:
-            product = number if factor == 1 else self.b.mul(number, I64(factor), flags=("nsw",))
-            zero = isinstance(found, ir.Constant) and found.constant == 0
-            found = product if zero else self.b.add(found, product, flags=("nsw",))
+        fixed = sum(number.constant * factor for number, factor in terms if isinstance(number, ir.Constant))
+        parts: list[Number] = [
+            number if factor == 1 else self.b.mul(number, I64(factor), flags=("nsw",))
+            for number, factor in terms
+            if not isinstance(number, ir.Constant)
+        ]
+        if fixed or not parts:
+            parts.append(I64(fixed))
+        found, *rest = parts
+        for part in rest:
+            found = self.b.add(found, part, flags=("nsw",))
         return found
 
-    def variable(self, kind: ir.Type, start: Number | None = None) -> Number:
-        """Memory for one number that changes; LLVM makes it a register."""
-        box = self._entry.alloca(kind)
-        if start is not None:
-            self.b.store(start, box)
+    def resized(self, number: Number, kind: ir.IntType) -> Number:
+        """An unsigned whole number with more or fewer bits."""
+        if number.type.width == kind.width:
+            return number
+        return (self.b.zext if number.type.width < kind.width else self.b.trunc)(number, kind)
+
+    def variable(self, start: Number) -> Number:
+        """Memory for a number that changes; LLVM makes it a register."""
+        box = self._entry.alloca(start.type)
+        self.b.store(start, box)
         return box
+
+    def small_array(self, kind: ir.Type, count: int) -> Number:
+        """Memory for a few numbers on the stack."""
+        return self._entry.bitcast(self._entry.alloca(kind, I64(count)), POINTER)
 
     def at(self, pointer: Number, place: Number | int, kind: ir.Type) -> Number:
         """The address of an element."""

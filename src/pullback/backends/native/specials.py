@@ -2,13 +2,24 @@
 
 from collections.abc import Callable
 
+from pullback.backends.native.counting import plan_random_bits
 from pullback.backends.native.kernel_writer import KernelWriter, Special
+from pullback.backends.native.runs import plan_concat, plan_cumsum
+from pullback.backends.native.scatter import plan_scatter
+from pullback.backends.native.sorting import plan_argsort
 from pullback.ir.node import Node
 
 __all__ = ["Special", "build_copy", "is_native", "plan_special"]
 
 # One line per op: a node -> how its kernel runs.
-PLANS: dict[str, Callable[[Node], Special]] = {}
+PLANS: dict[str, Callable[[Node], Special]] = {
+    "scatter": plan_scatter,
+    "scatter_add": plan_scatter,
+    "concat": plan_concat,
+    "cumsum": plan_cumsum,
+    "argsort": plan_argsort,
+    "random_bits": plan_random_bits,
+}
 
 
 def is_native(node: Node) -> bool:

@@ -1,0 +1,154 @@
+"""Writing at places that an index names: `scatter` replaces what is there, `scatter_add` adds to it.
+
+    y = x
+    for each entry i of the index, in order: y[index[i]] (+)= updates[i]
+
+A chunk has a block of what is written, and takes from the updates what falls into it: some of the arrays before the
+axis, some places along the axis, some columns behind it. So every entry gets its updates in the order of the index,
+however many threads there are.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from llvmlite import ir
+
+from pullback.backends.native.kernel_writer import KernelWriter, Special, count_parts, wanted_chunks
+from pullback.backends.native.scalars import I1, I64, Number, apply, constant, loaded, memory_type, stored
+from pullback.base.dtypes import DType, bool_
+from pullback.base.shapes import size_of
+from pullback.ir.node import Node
+
+_LINE = 64  # bytes of a cache line
+# A place along the axis whose updates are left to another chunk costs about as much as so many bytes of work.
+_SCAN_BYTES = 64
+
+
+@dataclass(frozen=True)
+class _Scatter:
+    """x (outer, n, inner), index (m,), updates (outer, m, inner).
+
+    `known` is the number that x is filled with, if it is one.
+    """
+
+    add: bool
+    dtype: DType
+    outer: int
+    n: int
+    inner: int
+    m: int
+    known: float | None
+
+    def parts(self) -> tuple[int, int, int]:
+        """Into how many parts the arrays before the axis, the axis and the columns behind it are cut."""
+        row = self.inner * self.dtype.itemsize
+        wanted = wanted_chunks(self.outer * (2 * self.n + 3 * self.m) * row)
+        outer = count_parts(self.outer, wanted)
+        wanted //= outer
+        most_places = max(1, (self.n + 2 * self.m) * row // (_SCAN_BYTES * self.m))
+        most_columns = max(1, row // _LINE)
+        if 4 * self.m <= self.n:  # mostly copying, which goes best in long runs
+            places = count_parts(self.n, min(wanted, most_places))
+            return outer, places, self._cut_columns(min(wanted // places, most_columns))
+        columns = self._cut_columns(min(wanted, most_columns))
+        return outer, count_parts(self.n, min(wanted // columns, most_places)), columns
+
+    def _cut_columns(self, wanted: int) -> int:
+        return count_parts(self.inner, wanted, self.line)
+
+    @property
+    def line(self) -> int:
+        """How many numbers a cache line holds."""
+        return _LINE // self.dtype.itemsize
+
+    def text(self) -> str:
+        """What the code depends on."""
+        name = "scatter_add" if self.add else "scatter"
+        sizes = f"{self.outer} x {self.n} x {self.inner}, {self.m} places"
+        source = "x" if self.known is None else f"full of {self.known!r}"
+        return f"{name} {self.dtype.name} {sizes}, into {source}, cut {self.parts()}"
+
+
+def plan_scatter(node: Node) -> Special:
+    """How the kernel of `scatter` or `scatter_add` runs."""
+    x, index, _ = node.inputs
+    axis = node.params["axis"]
+    filled = x.node is not None and x.node.op.name == "full"
+    known = float(x.dtype.numpy.type(x.node.params["value"])) if filled and x.node is not None else None
+    s = _Scatter(
+        node.op.name == "scatter_add", x.dtype, size_of(x.shape[:axis]), x.shape[axis], size_of(x.shape[axis + 1 :]),
+        index.type.size, known,
+    )  # fmt: skip
+    return Special(size_of(s.parts()), s.text(), partial(_build, s), can_fail=True, unread=(0,) if filled else ())
+
+
+def _build(s: _Scatter, symbol: str) -> str:
+    w = KernelWriter(symbol, 5)
+    _, index, updates, target, flag = w.pointers
+    b, kind, parts = w.b, memory_type(s.dtype), s.parts()
+    bad = w.variable(I1(0))
+    with w.chunks() as chunk:
+        before, along, behind = w.split(chunk, parts)
+        first, end = w.share(along, parts[1], s.n)
+        columns = w.share(behind, parts[2], s.inner, s.line)
+        with w.loop(*w.share(before, parts[0], s.outer), "outer") as outer:
+            _start(w, s, outer, (first, end), columns)
+            with w.loop(0, s.m, "entry") as entry:
+                place = _named_place(w, s.n, index, entry, bad)
+                mine = b.icmp_unsigned("<", b.sub(place, first), b.sub(end, first))
+                with b.if_then(mine):
+                    to = w.at(target, w.place((outer, s.n * s.inner), (place, s.inner)), kind)
+                    update = w.at(updates, w.place((outer, s.m * s.inner), (entry, s.inner)), kind)
+                    with w.loop(*columns, "column") as column:
+                        w.store(_updated(w, s, to, update, column, kind), to, column)
+    with b.if_then(b.load(bad, typ=I1)):
+        w.store(I64(1), flag, 0)
+    return w.finish(symbol)
+
+
+def _named_place(w: KernelWriter, n: int, index: Number, entry: Number, bad: Number) -> Number:
+    """The place that an entry of the index names, counted from the front; one that is not there is remembered."""
+    b, which = w.b, w.load(index, entry, I64)
+    place = b.select(b.icmp_signed("<", which, I64(0)), b.add(which, I64(n)), which)
+    outside = b.icmp_unsigned(">=", place, I64(n))
+    b.store(b.or_(b.load(bad, typ=I1), outside), bad)
+    return place
+
+
+def _updated(w: KernelWriter, s: _Scatter, to: Number, update: Number, column: Number, kind: ir.Type) -> Number:
+    """What is written for one number of an update."""
+    new = w.load(update, column, kind)
+    if not s.add:
+        return new
+    x, y = (loaded(w.b, raw, s.dtype) for raw in (w.load(to, column, kind), new))
+    total = w.b.or_(x, y) if s.dtype is bool_ else apply(w.b, "add", s.dtype, s.dtype, (x, y))
+    return stored(w.b, total, s.dtype)
+
+
+def _start(
+    w: KernelWriter, s: _Scatter, outer: Number, places: tuple[Number, Number], columns: tuple[Number, Number]
+) -> None:
+    """Give the block of places and columns the numbers of x: in one run where it has all columns."""
+    base, size = w.place((outer, s.n * s.inner)), s.dtype.itemsize
+    if s.parts()[2] == 1:
+        start = w.place((base, 1), (places[0], s.inner))
+        _take(w, s, start, w.place((w.b.sub(places[1], places[0]), s.inner * size)))
+        return
+    nbytes = w.place((w.b.sub(columns[1], columns[0]), size))
+    with w.loop(*places, "place") as place:
+        _take(w, s, w.place((base, 1), (place, s.inner), (columns[0], 1)), nbytes)
+
+
+def _take(w: KernelWriter, s: _Scatter, start: Number, nbytes: Number) -> None:
+    """Give a run of the target the numbers of x."""
+    source, target, kind = w.pointers[0], w.pointers[3], memory_type(s.dtype)
+    to = w.at(target, start, kind)
+    if s.known is None:
+        w.copy(to, w.at(source, start, kind), nbytes)
+    elif not np.array(s.known, s.dtype.numpy).tobytes().strip(b"\0"):
+        w.clear(to, nbytes)
+    else:
+        number = stored(w.b, constant(s.known, s.dtype), s.dtype)
+        with w.loop(0, w.b.udiv(nbytes, I64(s.dtype.itemsize)), "fill") as i:
+            w.store(number, to, i)
