@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pullback.backends import reference
+from pullback.backends.choose import BACKENDS, Step, default_backend
 from pullback.backends.left_behind import check_nothing_left_behind
 from pullback.base.dtypes import Array, float64
 from pullback.base.errors import ArgumentError, suggest
@@ -17,7 +17,7 @@ from pullback.base.settings import get_default_dtype
 from pullback.base.trees import Structure, flatten, unflatten
 from pullback.grad.checkpoint import recompute
 from pullback.ir.mode import mode
-from pullback.ir.node import Node, Value, leaked
+from pullback.ir.node import Node, Value
 from pullback.ir.origin import capture
 from pullback.ir.program import Program
 from pullback.ir.types import Type
@@ -27,12 +27,9 @@ from pullback.tensor.creation import tensor
 from pullback.tensor.tensor import Tensor
 from pullback.tensor.tracing import Traced, trace
 
-BACKENDS: dict[str, Callable[[Program], reference.Executable]] = {"reference": reference.prepare}
-
-
 @dataclass(eq=False)
 class Entry:
-    """One traced form of a function: its program as traced, the one that runs, and the function that runs it.
+    """One traced form of a function: its program as traced, the one that is shown, and the step that runs it.
 
     `structure` and `leaves` are the call `(args, kwargs)` that was traced, with stand-ins where a leaf may vary.
     `same` holds the arguments that must be the very tensors of the trace, because the function reads them besides.
@@ -40,13 +37,40 @@ class Entry:
 
     traced: Traced
     program: Program
-    run: reference.Executable
+    step: Step
     structure: Structure
     leaves: list[Any]
     same: dict[int, Tensor]
 
     def __post_init__(self) -> None:
         self._touched = self.traced.touched()
+        self._mode = mode.grad, get_default_dtype()
+        plain = len(self.leaves) == len(self.traced.arguments) and not self.same
+        plain = plain and self.structure == flatten((tuple(self.leaves), {}))[1]
+        # The types of the arguments where they are just tensors, so that most calls are checked in a microsecond.
+        self._plain = tuple(x._value.type for x in self.leaves) if plain and self._are_plain(self.leaves) else None
+
+    @staticmethod
+    def _are_plain(given: Sequence[Any]) -> bool:
+        """Whether the arguments are tensors without gradients, none of them twice."""
+        for x in given:
+            if type(x) is not Tensor or x._value.requires_grad or x._grad is not None or x.is_number:
+                return False
+        return len(given) < 2 or len(set(map(id, given))) == len(given)
+
+    def takes(self, args: tuple[Any, ...]) -> bool:
+        """Whether these arguments and everything else are as they were at the trace, looked at quickly."""
+        types = self._plain
+        return (
+            types is not None
+            and len(args) == len(types)
+            and self._are_plain(args)
+            and all([x._value.type == t for x, t in zip(args, types, strict=True)])
+            and self._mode == (mode.grad, get_default_dtype())
+            and self.step.is_undisturbed()
+            and self._touched.isdisjoint(map(id, args))
+            and all([guard.read() == guard.expected for guard in self.traced.guards])
+        )
 
     def holds(self, given: Sequence[Tensor]) -> bool:
         """Whether everything that the function's course depended on is as it was."""
@@ -61,32 +85,24 @@ class Entry:
             )
         )
 
-    def __call__(self, given: Sequence[Tensor]) -> Any:
-        """Run on these arguments, write what is written, give the result."""
+    def __call__(self, given: Sequence[Tensor], undisturbed: bool = False) -> Any:
+        """Run on these arguments, write what is written, give the result. `undisturbed` when `takes` was just asked."""
+        if not (mode.grad and self.traced.differentiable):
+            return self.step(given, undisturbed)
+        # The graph that grows outside holds what state and arguments are now.
+        before = [x._value for x in (*given, *self.traced.state)]
         numbers = [np.asarray(read(), np.float64) for read in self.traced.numbers]
-        arrays = [_numbers_of(x) for x in (*given, *self.traced.state)]
-        outputs = self.run([*arrays, *numbers])
-        values = [Value(y.type, array) for y, array in zip(self.program.outputs, outputs, strict=True)]
-        if mode.grad and self.traced.differentiable:
-            self._connect(given, numbers, values)
-        stand_ins = {id(x): actual for x, actual in zip(self.traced.arguments, given, strict=True)}
-        return self.traced.distribute(values, stand_ins)
+        values = self.step.values(given)
+        self._connect(before, numbers, values)
+        return self.step.distribute(given, values)
 
-    def _connect(self, given: Sequence[Tensor], numbers: Sequence[Array], values: Sequence[Value]) -> None:
+    def _connect(self, before: Sequence[Value], numbers: Sequence[Array], values: Sequence[Value]) -> None:
         """Make the results differentiable outside, by running the program again for the backward pass."""
-        inputs = [x._value for x in (*given, *self.traced.state)]
-        inputs += [Value(Type((), float64), number) for number in numbers]
+        inputs = [*before, *(Value(Type((), float64), number) for number in numbers)]
         Node(call, tuple(inputs), {"program": self.traced.program, "rule": recompute}, values, capture())
         for value, output in zip(values, self.traced.program.outputs, strict=True):
             value.requires_grad = output.requires_grad
             value.is_leaf = not output.requires_grad
-
-
-def _numbers_of(x: Tensor) -> Array:
-    data = x._value.data
-    if data is None:
-        raise leaked(x._value)
-    return data
 
 
 class Compiled:
@@ -95,7 +111,8 @@ class Compiled:
     `traces` counts how often it was traced: once for each combination of shapes, dtypes and mode.
     """
 
-    def __init__(self, function: Callable[..., Any], backend: str) -> None:
+    def __init__(self, function: Callable[..., Any], backend: str | None) -> None:
+        backend = default_backend() if backend is None else backend
         if backend not in BACKENDS:
             raise ArgumentError(
                 f"there is no backend {backend!r}.{suggest(backend, BACKENDS)} Known are {', '.join(BACKENDS)}"
@@ -113,6 +130,9 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if mode.recorder is not None:  # within another compiled function: part of its program
             return self.function(*args, **kwargs)
+        latest = self.latest
+        if latest is not None and not kwargs and latest.takes(args):
+            return latest(args, undisturbed=True)
         leaves, structure = flatten((args, kwargs))
         dynamic = [_as_dynamic(x) for x in leaves]
         places = {id(x): i for i, x in reversed(list(enumerate(dynamic))) if x is not None}
@@ -144,7 +164,7 @@ class Compiled:
             traced, stood_in = self._trace(leaves, structure, dynamic, given, stand_ins)
         program = run_passes(traced.program)
         self.traces += 1
-        return Entry(traced, program, BACKENDS[self.backend](program), structure, stood_in, same)
+        return Entry(traced, program, BACKENDS[self.backend](traced, program), structure, stood_in, same)
 
     def _trace(
         self,
@@ -208,7 +228,7 @@ def _stand_in(x: Tensor) -> Tensor:
     return made
 
 
-def compile(function: Callable[..., Any] | None = None, *, backend: str = "reference") -> Any:
+def compile(function: Callable[..., Any] | None = None, *, backend: str | None = None) -> Any:
     """Compile a function: it is traced once for each combination of shapes, dtypes and mode, and runs as one program.
 
     Inside, `loss.backward()`, `optimizer.step()`, in-place methods and random draws are traced like everything else.

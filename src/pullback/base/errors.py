@@ -51,3 +51,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(name, list(known), n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+class BackendUnavailable(PullbackError):
+    """What a backend needs is not on this machine; the message says what is missing."""

@@ -63,6 +63,7 @@ class Hyperparameters:
         self._group = group
         self._key = key
         self._numbers: dict[Any, Tensor] = {}
+        self._switches: dict[str, bool] = {}
 
     def __getitem__(self, name: str) -> Tensor:
         return self._number(name, name, lambda: self._group()[name])
@@ -86,7 +87,12 @@ class Hyperparameters:
         return all(self._is_on(name) for name in names)
 
     def _is_on(self, name: str) -> bool:
-        return bool(watched(lambda: bool(self._group().get(name)), (self._key, name)))
+        return self._switches.setdefault(name, bool(self._group().get(name)))
+
+    def watch_switches(self) -> None:
+        """Have a compiled step traced anew when one of the switches that were looked at is turned."""
+        names = tuple(self._switches)
+        watched(lambda: list(map(bool, map(self._group().get, names))), (self._key, "switches"))
 
     def choice(self, name: str) -> Any:
         """One of a few values, on which the course of the update depends."""

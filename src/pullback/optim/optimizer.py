@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from pullback.grad.backward import enable_grad, no_grad
@@ -15,6 +17,7 @@ from pullback.tensor.tensor import Tensor
 from pullback.tensor.tracing import eagerly, watched
 
 State = dict[str, Tensor]
+_PARAMS = itemgetter("params")
 
 
 class Optimizer:
@@ -96,12 +99,16 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        watched(lambda: [len(group["params"]) for group in self.param_groups], (id(self), "sizes"))
+        watched(lambda: list(map(len, map(_PARAMS, self.param_groups))), (id(self), "sizes"))
         with no_grad():
             settings = [self._hyperparameters(place) for place in range(len(self.param_groups))]
             for p, name, place in self._named():
                 if p.grad is not None:
                     self._update_parameter(p, p.grad, name, settings[place])
+            for h in settings:
+                h.watch_switches()
+            # A compiled step writes into these very tensors; it is traced anew when others take their place.
+            watched(lambda: list(map(id, chain.from_iterable(map(dict.values, self.state.values())))), (id(self), "state"))
         return loss
 
     def update(self, p: Tensor, g: Tensor, s: Mapping[str, Tensor], h: Hyperparameters) -> tuple[Tensor, State]:
@@ -145,8 +152,6 @@ class Optimizer:
                 with eagerly():  # so that it outlives a compiled function
                     self.state[p][slot.name] = slot.make(p, h, fresh)
                 self.state[p][slot.name].label = f"{name}.{slot.name}"
-        # A compiled step writes into these very tensors; it is traced anew when others take their place.
-        watched(lambda: [id(self.state[p].get(slot.name)) for slot in slots], (id(self), id(p)))
         return self.state[p]
 
     def state_dict(self) -> dict[str, Any]:

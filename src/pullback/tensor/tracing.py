@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from pullback.base.dtypes import float64
@@ -114,6 +115,7 @@ class Trace(Recorder):
     grads: dict[int, _GradBox] = field(default_factory=dict)
     numbers: list[tuple[Value, Callable[[], float]]] = field(default_factory=list)
     guards: dict[Any, Guard] = field(default_factory=dict)
+    hooked: list[tuple[Tensor, list[Any] | None]] = field(default_factory=list)  # tensors and the hooks they had
     went_backward: bool = False
 
     def __post_init__(self) -> None:
@@ -140,7 +142,7 @@ class Trace(Recorder):
         value.owner = before.owner
         if before.requires_grad:
             value.hooks = _hooks_of(before)
-            self.guards[("hooks", id(tensor))] = Guard(lambda: _hooks_of(tensor._value), _hooks_of(before))
+            self.hooked.append((tensor, _hooks_of(before)))
         self.boxes[id(tensor)] = _Box(tensor, before, value)
         return value
 
@@ -186,6 +188,9 @@ class Trace(Recorder):
 
     def finish(self, arguments: Sequence[Tensor], result: Any) -> Traced:
         """The program, and what to do with its inputs and outputs."""
+        if self.hooked:
+            tensors, expected = zip(*self.hooked, strict=True)
+            self.guards["hooks"] = Guard(lambda: _hooks_of_all(tensors), list(expected))
         leaves, structure = flatten(result)
         outputs: list[Value] = []
 
@@ -226,6 +231,13 @@ class Trace(Recorder):
 def _hooks_of(value: Value) -> list[Any] | None:
     """The hooks on the gradient of a value, as they are now."""
     return list(value.hooks) if value.hooks else None
+
+
+_HOOKS = attrgetter("_value.hooks")
+
+
+def _hooks_of_all(tensors: Sequence[Tensor]) -> list[list[Any] | None]:
+    return [None if not hooks else list(hooks) for hooks in map(_HOOKS, tensors)]
 
 
 def _local_name(tensor: Tensor) -> str:

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from pullback.backends.native import blas
-from pullback.backends.native.compiler import Compilation, compile_kernels, key_of
-from pullback.backends.native.machine import threads as machine_threads
-from pullback.backends.native.runtime import MEET, STOP_ON_FLAG, Plan
+from pullback.backends.native import openblas
+from pullback.backends.native.machine_code import Compilation, compile_kernels, key_of
+from pullback.backends.native.hardware import threads as machine_threads
+from pullback.backends.native.executor import MEET, STOP_ON_FLAG
+from pullback.backends.native.team import Plan
 from pullback.backends.native.schedule import Argument, Buffer, Schedule, Task, schedule
 from pullback.base.dtypes import Array, float32
 from pullback.base.errors import IndexOutOfRange
@@ -47,7 +48,7 @@ class Executable:
 
     def __init__(self, program: Program, replaced: Mapping[int, int] | None = None) -> None:
         started = time.perf_counter()
-        library = blas.load()
+        library = openblas.load()
         self.program = program
         self.schedule: Schedule = schedule(
             program, replaced or {}, lambda dtype: library.sgemm if dtype is float32 else library.dgemm

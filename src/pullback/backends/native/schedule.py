@@ -65,7 +65,7 @@ class Task:
     meet: bool = False  # threads wait for one another before it
     node: Node | None = None
     operands: list[tuple[Buffer, Any]] = field(default_factory=list)  # of NumPy: buffers and types
-    commits: bool = False  # writes into state: must not run after an error
+    commits: bool = False  # writes what outlives the run: must not run after an error
 
 
 @dataclass
@@ -250,7 +250,7 @@ class _Scheduler:
         """Where threads must wait for one another: memory that a task touches was touched since they last met."""
         since: list[Task] = []
         for task in self.tasks:
-            task.commits = any(b.kind == "input" for b in task.writes)
+            task.commits = any(b.kind in ("input", "result") for b in task.writes)
             if task.node is not None:
                 since = []
                 continue
