@@ -53,11 +53,11 @@ $(PY):
 	@sh scripts/make_venv.sh $(VENV)
 
 $(LIGHT): pyproject.toml | $(PY)
-	@echo "Installing Pullback into $(VENV) (once; about 50 MB to download)"
+	@echo "Installing Pullback into $(VENV) (once; about 115 MB to download)"
 	@$(PIP_INSTALL) ".[plots]"
 	@touch $@
 
 $(FULL): pyproject.toml | $(PY)
-	@echo "Installing Pullback and its development tools into $(VENV) (once; about 120 MB to download)"
+	@echo "Installing Pullback and its development tools into $(VENV) (once; about 190 MB to download)"
 	@$(PIP_INSTALL) ".[dev]"
 	@touch $(LIGHT) $@

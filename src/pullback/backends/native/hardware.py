@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pullback.base.errors import ArgumentError, BackendUnavailable
 
@@ -159,7 +160,7 @@ def llvm_version() -> str:
     return ".".join(str(part) for part in _llvm().llvm_version_info)
 
 
-def _llvm():  # type: ignore[no-untyped-def]  # a module has no type of its own
+def _llvm() -> Any:
     try:
         import llvmlite.binding  # takes 50 ms, so it is loaded where it is first needed
     except (ImportError, OSError) as error:
