@@ -41,36 +41,35 @@ def plan_random_bits(node: Node) -> Special:
 def _build(bits: _Bits, symbol: str) -> str:
     w = KernelWriter(symbol, 2)
     state, target = w.pointers
-    seed, stream, counter = (_halves(w, w.load(state, i, I64)) for i in range(3))
+    seed, stream, counter = (w.load(state, i, I64) for i in range(3))
+    high = [w.b.lshr(number, I64(32)) for number in (seed, counter)]
     rest = bits.size % _WORDS
+
+    def write(block: Number, count: int) -> None:
+        words = _philox(w, [block, counter, high[1], stream], [seed, high[0]])
+        for i, word in enumerate(words[:count]):
+            w.store(w.b.trunc(word, I32), target, w.place((block, _WORDS), (I64(i), 1)))
+
     with w.chunks() as chunk:
         with w.loop(*w.share(chunk, bits.parts, bits.blocks, _VECTOR), "block") as block:
-            _store(w, target, block, _philox(w, [w.b.trunc(block, I32), *counter, stream[0]], seed))
+            write(block, _WORDS)
         if rest:
             with w.b.if_then(w.b.icmp_signed("==", chunk, I64(bits.parts - 1))):
-                words = _philox(w, [I32(bits.blocks % 2**32), *counter, stream[0]], seed)
-                _store(w, target, I64(bits.blocks), words[:rest])
+                write(I64(bits.blocks), rest)
     return w.finish(symbol)
 
 
-def _halves(w: KernelWriter, number: Number) -> list[Number]:
-    """The lower and the upper 32 bits."""
-    return [w.b.trunc(number, I32), w.b.trunc(w.b.lshr(number, I64(32)), I32)]
-
-
-def _store(w: KernelWriter, target: Number, block: Number, words: list[Number]) -> None:
-    for i, word in enumerate(words):
-        w.store(word, target, w.place((block, _WORDS), (I64(i), 1)))
-
-
 def _philox(w: KernelWriter, words: list[Number], key: list[Number]) -> list[Number]:
-    """The four words of a block, from its counter of four words and the key of two."""
-    b = w.b
+    """The four words of a block, from its counter of four words and the key of two.
+
+    Each stands in the lower half of 64 bits, as it is multiplied there; what the upper half holds does not matter.
+    """
+    b, low = w.b, I64(0xFFFFFFFF)
     for _ in range(_ROUNDS):
-        (low0, high0), (low1, high1) = (
-            _halves(w, b.mul(b.zext(word, I64), I64(factor)))
-            for word, factor in zip(words[::2], _MULTIPLIERS, strict=True)
+        first, second = (
+            b.mul(b.and_(word, low), I64(factor)) for word, factor in zip(words[::2], _MULTIPLIERS, strict=True)
         )
-        words = [b.xor(b.xor(high1, words[1]), key[0]), low1, b.xor(b.xor(high0, words[3]), key[1]), low0]
-        key = [b.add(k, I32(step)) for k, step in zip(key, _KEY_STEPS, strict=True)]
+        upper = [b.xor(b.lshr(product, I64(32)), k) for product, k in zip((second, first), key, strict=True)]
+        words = [b.xor(upper[0], words[1]), second, b.xor(upper[1], words[3]), first]
+        key = [b.add(k, I64(step)) for k, step in zip(key, _KEY_STEPS, strict=True)]
     return words

@@ -3,9 +3,10 @@
     y = x
     for each entry i of the index, in order: y[index[i]] (+)= updates[i]
 
-A chunk has a block of what is written, and takes from the updates what falls into it: some of the arrays before the
+A chunk has a part of what is written, and takes from the updates what falls into it: some of the arrays before the
 axis, some places along the axis, some columns behind it. So every entry gets its updates in the order of the index,
-however many threads there are.
+however many threads there are. Places are shared out in ranges where there is more to copy than to update, else in
+turns, as one part of a vocabulary may be named much oftener than another.
 """
 
 from dataclasses import dataclass
@@ -20,9 +21,11 @@ from pullback.base.dtypes import DType, bool_
 from pullback.base.shapes import size_of
 from pullback.ir.node import Node
 
-_LINE = 64  # bytes of a cache line
-# A place along the axis whose updates are left to another chunk costs about as much as so many bytes of work.
-_SCAN_BYTES = 64
+# Rows are cut into columns of at least so many bytes: memory is slow in shorter runs.
+_COLUMN_BYTES = 4096
+# To pass over an entry of the index that is another chunk's costs about as much as so many bytes of work, and all
+# chunks together pass over entries for no more than one part in so many of the work.
+_SCAN_BYTES, _SCAN_SHARE = 64, 8
 
 
 @dataclass(frozen=True)
@@ -46,21 +49,20 @@ class _Scatter:
         wanted = wanted_chunks(self.outer * (2 * self.n + 3 * self.m) * row)
         outer = count_parts(self.outer, wanted)
         wanted //= outer
-        most_places = max(1, (self.n + 2 * self.m) * row // (_SCAN_BYTES * self.m))
-        most_columns = max(1, row // _LINE)
-        if 4 * self.m <= self.n:  # mostly copying, which goes best in long runs
-            places = count_parts(self.n, min(wanted, most_places))
-            return outer, places, self._cut_columns(min(wanted // places, most_columns))
-        columns = self._cut_columns(min(wanted, most_columns))
-        return outer, count_parts(self.n, min(wanted // columns, most_places)), columns
-
-    def _cut_columns(self, wanted: int) -> int:
-        return count_parts(self.inner, wanted, self.line)
+        most_places = (2 * self.n + 3 * self.m) * row // (_SCAN_SHARE * _SCAN_BYTES * self.m)
+        places = min(self.n, wanted, max(1, most_places))
+        places = count_parts(self.n, places) if self.in_ranges else places
+        return outer, places, count_parts(self.inner, wanted // places, self.narrowest)
 
     @property
-    def line(self) -> int:
-        """How many numbers a cache line holds."""
-        return _LINE // self.dtype.itemsize
+    def in_ranges(self) -> bool:
+        """Whether a chunk's places along the axis are neighbours, rather than in turn with those of others."""
+        return 4 * self.m <= self.n
+
+    @property
+    def narrowest(self) -> int:
+        """How many columns belong together."""
+        return _COLUMN_BYTES // self.dtype.itemsize
 
     def text(self) -> str:
         """What the code depends on."""
@@ -90,14 +92,13 @@ def _build(s: _Scatter, symbol: str) -> str:
     bad = w.variable(I1(0))
     with w.chunks() as chunk:
         before, along, behind = w.split(chunk, parts)
-        first, end = w.share(along, parts[1], s.n)
-        columns = w.share(behind, parts[2], s.inner, s.line)
+        places = w.share(along, parts[1], s.n) if s.in_ranges else (along, I64(s.n))
+        columns = w.share(behind, parts[2], s.inner, s.narrowest)
         with w.loop(*w.share(before, parts[0], s.outer), "outer") as outer:
-            _start(w, s, outer, (first, end), columns)
+            _start(w, s, outer, places, columns)
             with w.loop(0, s.m, "entry") as entry:
                 place = _named_place(w, s.n, index, entry, bad)
-                mine = b.icmp_unsigned("<", b.sub(place, first), b.sub(end, first))
-                with b.if_then(mine):
+                with b.if_then(_is_mine(w, s, place, places)):
                     to = w.at(target, w.place((outer, s.n * s.inner), (place, s.inner)), kind)
                     update = w.at(updates, w.place((outer, s.m * s.inner), (entry, s.inner)), kind)
                     with w.loop(*columns, "column") as column:
@@ -116,6 +117,16 @@ def _named_place(w: KernelWriter, n: int, index: Number, entry: Number, bad: Num
     return place
 
 
+def _is_mine(w: KernelWriter, s: _Scatter, place: Number, places: tuple[Number, Number]) -> Number:
+    """Whether a place along the axis is there and this chunk's."""
+    b, parts = w.b, s.parts()[1]
+    first, end = places
+    if s.in_ranges:
+        return b.icmp_unsigned("<", b.sub(place, first), b.sub(end, first))
+    inside = b.icmp_unsigned("<", place, I64(s.n))
+    return inside if parts == 1 else b.and_(inside, b.icmp_unsigned("==", b.urem(place, I64(parts)), first))
+
+
 def _updated(w: KernelWriter, s: _Scatter, to: Number, update: Number, column: Number, kind: ir.Type) -> Number:
     """What is written for one number of an update."""
     new = w.load(update, column, kind)
@@ -129,14 +140,16 @@ def _updated(w: KernelWriter, s: _Scatter, to: Number, update: Number, column: N
 def _start(
     w: KernelWriter, s: _Scatter, outer: Number, places: tuple[Number, Number], columns: tuple[Number, Number]
 ) -> None:
-    """Give the block of places and columns the numbers of x: in one run where it has all columns."""
+    """Give the places and columns the numbers of x: in one run where they lie in one."""
     base, size = w.place((outer, s.n * s.inner)), s.dtype.itemsize
-    if s.parts()[2] == 1:
+    _, parts, column_parts = s.parts()
+    step = 1 if s.in_ranges else parts
+    if step == column_parts == 1:
         start = w.place((base, 1), (places[0], s.inner))
         _take(w, s, start, w.place((w.b.sub(places[1], places[0]), s.inner * size)))
         return
     nbytes = w.place((w.b.sub(columns[1], columns[0]), size))
-    with w.loop(*places, "place") as place:
+    with w.loop(*places, "place", step) as place:
         _take(w, s, w.place((base, 1), (place, s.inner), (columns[0], 1)), nbytes)
 
 

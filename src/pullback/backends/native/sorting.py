@@ -17,8 +17,8 @@ from pullback.base.dtypes import DType, bool_
 from pullback.base.shapes import size_of
 from pullback.ir.node import Node
 
-# Rows up to this length are sorted by counting.
-_SHORT = 64
+# Bits of a key -> up to which length rows are sorted by counting: from there on the other way is faster.
+_SHORT = {8: 32, 16: 64, 32: 80, 64: 96}
 _DIGITS = 256
 # The exponent's bits, all set for infinity and NaN.
 _INFINITY = {"float16": 0x7C00, "bfloat16": 0x7F80, "float32": 0x7F800000, "float64": 0x7FF0000000000000}
@@ -46,6 +46,11 @@ class _Sort:
         return count_parts(self.rows, wanted_chunks(self.rows * self.n * _BYTES_OF_WORK))
 
     @property
+    def is_short(self) -> bool:
+        """Whether rows are sorted by counting."""
+        return self.n <= _SHORT[self.dtype.bits]
+
+    @property
     def key(self) -> ir.IntType:
         """The type of keys."""
         return ir.IntType(self.dtype.bits)
@@ -63,7 +68,7 @@ class _Sort:
     @property
     def scratch(self) -> int:
         """Bytes that a chunk needs: for two rows of entries."""
-        return 0 if self.n <= _SHORT else 2 * self.n * 2 * self.half // 8
+        return 0 if self.is_short else 2 * self.n * 2 * self.half // 8
 
     def text(self) -> str:
         """What the code depends on."""
@@ -80,8 +85,7 @@ def plan_argsort(node: Node) -> Special:
 
 def _build(s: _Sort, symbol: str) -> str:
     w = KernelWriter(symbol, 3 if s.scratch else 2)
-    short = s.n <= _SHORT
-    sort = _SortByCounting(w, s) if short else _SortByBytes(w, s)
+    sort = _SortByCounting(w, s) if s.is_short else _SortByBytes(w, s)
     with w.chunks() as chunk, w.loop(*w.share(chunk, s.parts(), s.rows), "row") as row:
         outer, inner = w.split(row, (s.outer, s.inner))
         sort.write(chunk, w.place((outer, s.n * s.inner), (inner, 1)))
@@ -105,28 +109,32 @@ def _key(w: KernelWriter, s: _Sort, place: Number) -> Number:
 
 
 class _SortByCounting:
-    """A key's rank is the number of keys before it: the smaller ones, and equal ones further in front."""
+    """A key's rank is the number of keys before it: each in turn counts for all that come after it.
+
+    Those are the larger ones, and equal ones that stand behind it.
+    """
 
     def __init__(self, w: KernelWriter, s: _Sort) -> None:
         self.w, self.s = w, s
-        self.keys = w.small_array(s.key, s.n)
+        self.keys, self.ranks = w.small_array(s.key, s.n), w.small_array(s.key, s.n)
 
     def write(self, chunk: Number, base: Number) -> None:
         """The code for the row that begins at `base`."""
         w, s, b = self.w, self.s, self.w.b
         with w.loop(0, s.n, "read") as i:
             w.store(_key(w, s, w.place((base, 1), (i, s.inner))), self.keys, i)
+            w.store(s.key(0), self.ranks, i)
         with w.loop(0, s.n, "mine") as i:
             mine = w.load(self.keys, i, s.key)
-            rank = w.variable(s.key(0))
             with w.loop(0, s.n, "other") as j:
                 other = w.load(self.keys, j, s.key)
-                in_front = b.icmp_unsigned("<", w.resized(j, s.key), w.resized(i, s.key))
-                ties = b.and_(b.icmp_unsigned("==", other, mine), in_front)
-                before = b.or_(b.icmp_unsigned("<", other, mine), ties)
-                b.store(b.add(b.load(rank, typ=s.key), b.zext(before, s.key)), rank)
-            found = w.resized(b.load(rank, typ=s.key), I64)
-            w.store(i, w.pointers[1], w.place((base, 1), (found, s.inner)))
+                behind = b.icmp_unsigned("<", w.resized(i, s.key), w.resized(j, s.key))
+                ties = b.and_(b.icmp_unsigned("==", mine, other), behind)
+                after = b.or_(b.icmp_unsigned("<", mine, other), ties)
+                w.store(b.add(w.load(self.ranks, j, s.key), b.zext(after, s.key)), self.ranks, j)
+        with w.loop(0, s.n, "write") as i:
+            rank = w.resized(w.load(self.ranks, i, s.key), I64)
+            w.store(i, w.pointers[1], w.place((base, 1), (rank, s.inner)))
 
 
 class _SortByBytes:
