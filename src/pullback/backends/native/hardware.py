@@ -4,18 +4,22 @@ Linux tells the most, through /proc and /sys; macOS through sysctl. Where a syst
 or the number of logical processors, never an error.
 """
 
+import contextlib
 import ctypes
 import functools
+import hashlib
+import json
 import math
 import os
 import platform
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pullback.base.atomic import atomic_write
 from pullback.base.errors import ArgumentError, BackendUnavailable
 
 THREADS_SETTING = "PULLBACK_THREADS"
@@ -24,6 +28,7 @@ _MOST_THREADS = 1024
 _CPUS = Path("/sys/devices/system/cpu")
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
+_CPUINFO = Path("/proc/cpuinfo")
 
 
 # Threads
@@ -65,9 +70,9 @@ def _threads_available(allowed: frozenset[int]) -> Threads:
         why = f"one for each core, of {len(allowed)} hardware threads"
     else:
         why = "one for each core"
-    machine = os.cpu_count() or 1
-    if len(allowed) < machine:
-        why += f"; this process may use {len(allowed)} of {machine} processors"
+    present = os.cpu_count() or 1
+    if len(allowed) < present:
+        why += f"; this process may use {len(allowed)} of {present} processors"
     quota = container_quota()
     if quota is not None and max(1, math.ceil(quota)) < cores:
         return Threads(max(1, math.ceil(quota)), f"a container's limit of {quota:g} cores, of {cores}")
@@ -126,12 +131,20 @@ def _quota_in(folder: Path) -> float | None:
 
 
 # The processor
+def machine() -> str:
+    """Processor and instructions in one line: what a measurement kept on disk is true for.
+
+    Raises BackendUnavailable when LLVM cannot be loaded.
+    """
+    return " ".join([cpu_name(), platform.machine(), llvm_cpu(), *sorted(llvm_features())])
+
+
 @functools.cache
 def cpu_name() -> str:
     """The processor as the system calls it."""
     if sys.platform == "darwin":
         return _sysctl_text("machdep.cpu.brand_string") or platform.machine()
-    lines = _text(Path("/proc/cpuinfo")).splitlines()
+    lines = _beginning(_CPUINFO).splitlines()
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, "") or platform.processor() or platform.machine()
 
@@ -217,11 +230,42 @@ def _home() -> Path:
         return Path(os.path.sep)
 
 
+def read_note(name: str, about: str) -> dict[str, Any] | None:
+    """What an earlier process found out by this name about exactly this; None where nothing can be read."""
+    try:
+        note = json.loads(_note(name, about).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # none, or a damaged one, which is then written again
+        return None
+    return note if isinstance(note, dict) and note.get("about") == about else None
+
+
+def keep_note(name: str, about: str, found: Mapping[str, Any]) -> None:
+    """Keep for later processes what was found out; done without where the cache cannot be written."""
+    file = _note(name, about)
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(file, "w") as out:
+            json.dump({"about": about, **found}, out, indent=1)
+
+
+def _note(name: str, about: str) -> Path:
+    return cache_folder() / "notes" / f"{name}-{hashlib.sha256(about.encode()).hexdigest()[:16]}.json"
+
+
 # How systems tell
 def _text(file: Path) -> str:
     """What the file says; empty where there is none."""
     try:
         return file.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _beginning(file: Path) -> str:
+    """The file's first 8 kB: one processor's share of a list that is long where there are hundreds."""
+    try:
+        with file.open("rb", buffering=0) as source:
+            return source.read(8192).decode(errors="replace")
     except OSError:
         return ""
 
