@@ -77,7 +77,7 @@ def plan_scatter(node: Node) -> Special:
     x, index, _ = node.inputs
     axis = node.params["axis"]
     filled = x.node is not None and x.node.op.name == "full"
-    known = float(x.dtype.numpy.type(x.node.params["value"])) if filled and x.node is not None else None
+    known = x.dtype.numpy.type(x.node.params["value"]).item() if filled and x.node is not None else None
     s = _Scatter(
         node.op.name == "scatter_add", x.dtype, size_of(x.shape[:axis]), x.shape[axis], size_of(x.shape[axis + 1 :]),
         index.type.size, known,

@@ -12,7 +12,7 @@ from functools import partial
 from llvmlite import ir
 
 from pullback.backends.native.kernel_writer import KernelWriter, Special, count_parts, wanted_chunks
-from pullback.backends.native.scalars import I32, I64, Number, memory_type
+from pullback.backends.native.scalars import I8, I32, I64, Number, memory_type
 from pullback.base.dtypes import DType, bool_
 from pullback.base.shapes import size_of
 from pullback.ir.node import Node
@@ -152,7 +152,7 @@ class _SortByBytes:
         first = w.at(w.pointers[2], w.place((chunk, 2 * s.n)), s.entry)
         source, target = w.variable(first), w.variable(w.at(first, s.n, s.entry))
         self._read(base, first)
-        for number in range(self.passes):
+        with w.loop(0, self.passes, "pass") as number:
             self._pass(number, source, target)
         entries = b.load(source, typ=first.type)
         with w.loop(0, s.n, "write") as i:
@@ -168,32 +168,36 @@ class _SortByBytes:
             entry = b.or_(b.shl(key, s.entry(s.half)), w.resized(i, s.entry))
             w.store(entry, entries, i)
             for number in range(self.passes):
-                digit = self._digit(entry, number)
+                digit = self._digit(entries, i, number)
                 w.store(b.add(w.load(self.counts, digit, self.count), self.count(1)), self.counts, digit)
 
-    def _digit(self, entry: Number, number: int) -> Number:
-        """Where the count of this byte of the entry's key stands."""
-        b = self.w.b
-        byte = b.lshr(entry, entry.type(self.s.half + 8 * number))
-        low = b.and_(self.w.resized(byte, I64), I64(_DIGITS - 1))
-        return self.w.place((low, 1), (I64(number * _DIGITS), 1))
+    def _digit(self, entries: Number, i: Number | int, number: Number | int) -> Number:
+        """Where the count of this byte of an entry's key stands. In memory an entry's lowest byte comes first."""
+        w, s = self.w, self.s
+        place = w.place((_as_number(i), 2 * s.half // 8), (_as_number(number), 1), (I64(s.half // 8), 1))
+        byte = w.b.zext(w.load(entries, place, I8), I64)
+        return w.place((byte, 1), (_as_number(number), _DIGITS))
 
-    def _pass(self, number: int, source: Number, target: Number) -> None:
+    def _pass(self, number: Number, source: Number, target: Number) -> None:
         """Put the entries in the order of one byte, unless it is the same in all."""
         w, s, b = self.w, self.s, self.w.b
         before, after = (b.load(box, typ=w.pointers[2].type) for box in (source, target))
-        first = w.load(self.counts, self._digit(w.load(before, 0, s.entry), number), self.count)
+        first = w.load(self.counts, self._digit(before, 0, number), self.count)
         with b.if_then(b.icmp_unsigned("!=", first, self.count(s.n))):
             so_far = w.variable(self.count(0))
-            with w.loop(number * _DIGITS, (number + 1) * _DIGITS, "digit") as digit:
+            with w.loop(0, _DIGITS, "digit") as digit:
+                place = w.place((number, _DIGITS), (digit, 1))
                 start = b.load(so_far, typ=self.count)
-                b.store(b.add(start, w.load(self.counts, digit, self.count)), so_far)
-                w.store(start, self.counts, digit)
+                b.store(b.add(start, w.load(self.counts, place, self.count)), so_far)
+                w.store(start, self.counts, place)
             with w.loop(0, s.n, "move") as i:
-                entry = w.load(before, i, s.entry)
-                digit = self._digit(entry, number)
+                digit = self._digit(before, i, number)
                 place = w.load(self.counts, digit, self.count)
                 w.store(b.add(place, self.count(1)), self.counts, digit)
-                w.store(entry, after, w.resized(place, I64))
+                w.store(w.load(before, i, s.entry), after, w.resized(place, I64))
             b.store(after, source)
             b.store(before, target)
+
+
+def _as_number(i: Number | int) -> Number:
+    return I64(i) if isinstance(i, int) else i
