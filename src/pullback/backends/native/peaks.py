@@ -8,7 +8,7 @@ import ctypes
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -20,6 +20,7 @@ _ROUNDS, _MORE_ROUNDS = 3, 8  # the best counts, and more are made while other p
 _UNDISTURBED = 0.9  # of the time, at least, the threads ran
 _LEAST_COPIED = 1 << 26  # bytes
 _MOST_COPIED = 1 << 28
+_MEASURED = ("sgemm_one", "sgemm_all", "memory_one", "memory_all")
 
 
 @dataclass(frozen=True)
@@ -51,25 +52,26 @@ def peaks() -> Peaks:
 
 def _from_note(note: dict[str, object] | None, threads: int) -> Peaks | None:
     """The peaks that a note tells; None when it tells none."""
-    names = [each.name for each in fields(Peaks) if each.name != "disturbed"]
-    numbers = [value for name in names if isinstance(value := (note or {}).get(name), int | float) and value > 0]
-    if len(numbers) != len(names) or numbers[0] != threads:
+    told = {name: value for name in _MEASURED if isinstance(value := (note or {}).get(name), float) and value > 0}
+    if note is None or len(told) != len(_MEASURED) or note.get("threads") != threads:
         return None
-    return Peaks(threads, *map(float, numbers[1:]))
+    return Peaks(threads, **told)
 
 
 def _measure(library: openblas.Blas, threads: int) -> Peaks:
     flops = 2e-9 * _SHAPE[0] * _SHAPE[1] * _SHAPE[2]
     products = [_product(library) for _ in range(threads)]
     whole, pieces = _copies(1), _copies(threads)
-    measured = [
-        (flops, _best_round(products[:1])),
-        (flops, _best_round(products)),
-        (whole.gigabytes, _best_round(whole.calls)),
-        (pieces.gigabytes, _best_round(pieces.calls)),
-    ]
-    disturbed = any(best.share < _UNDISTURBED for _, best in measured)
-    return Peaks(threads, *(amount * best.rate for amount, best in measured), disturbed)
+    one, all_of_them = _best_round(products[:1]), _best_round(products)
+    copy_one, copy_all = _best_round(whole.calls), _best_round(pieces.calls)
+    return Peaks(
+        threads,
+        sgemm_one=flops * one.rate,
+        sgemm_all=flops * all_of_them.rate,
+        memory_one=whole.gigabytes * copy_one.rate,
+        memory_all=pieces.gigabytes * copy_all.rate,
+        disturbed=min(one.share, all_of_them.share, copy_one.share, copy_all.share) < _UNDISTURBED,
+    )
 
 
 def _product(library: openblas.Blas) -> Callable[[], object]:
