@@ -163,20 +163,6 @@ def test_source_is_numpy_that_runs(run: str, pullback: Command, trained: Trained
     assert told.out.endswith("same.py\n")
 
 
-def test_info_says_what_is_there(pullback: Command) -> None:
-    out = pullback("info").out
-    for words in ("Pullback", "NumPy", "in this machine", "reference", "float32", "matplotlib"):
-        assert words in out
-
-
-def test_info_says_why_so_many_cores(pullback: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in SETTINGS:
-        monkeypatch.delenv(name, raising=False)
-    assert "1 used (a run gives the same bits on any number of them)" in pullback("info").out
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert "1 used (OMP_NUM_THREADS says so)" in pullback("info").out
-
-
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot bind a process to a core")
 def test_same_bits_on_any_number_of_cores(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in SETTINGS}

@@ -55,7 +55,7 @@ def _from_note(note: dict[str, object] | None, threads: int) -> Peaks | None:
     told = {name: value for name in _MEASURED if isinstance(value := (note or {}).get(name), float) and value > 0}
     if note is None or len(told) != len(_MEASURED) or note.get("threads") != threads:
         return None
-    return Peaks(threads, **told)
+    return Peaks(threads, told["sgemm_one"], told["sgemm_all"], told["memory_one"], told["memory_all"])
 
 
 def _measure(library: openblas.Blas, threads: int) -> Peaks:
