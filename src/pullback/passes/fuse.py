@@ -40,11 +40,6 @@ class Group:
         """How many rows there are."""
         return self.size // max(self.cols or 1, 1) if self.cols else 1
 
-    @property
-    def position(self) -> int:
-        """Where its first root stands in the program."""
-        return min(v.node.serial for v in self.roots if v.node is not None)
-
 
 @dataclass
 class Reach:
@@ -108,7 +103,9 @@ class Fusion:
         self._weight: dict[Value, int] = {}
         self._count: dict[Value, int] = {}
         self._scalars: Group | None = None
+        self.forced: set[Value] = set()
         self.forced = set(self._forced_roots())
+        self._weight.clear()  # what costs nothing now that it lies in memory
 
     def run(self) -> list[Group]:
         """The groups, in an order in which they can run."""
@@ -154,7 +151,7 @@ class Fusion:
         """Operations to work one number out from what is stored; each array read counts as two."""
         if value not in self._weight:
             node = value.node
-            if node is None or not is_inlined(node):
+            if node is None or not is_inlined(node) or value in self.forced:
                 self._weight[value] = 2 if value.type.size > 1 else 0
             else:
                 own = 0 if node.op.name in MOVEMENT else node.op.flops
@@ -320,7 +317,9 @@ class Fusion:
 
     def _in_order(self) -> list[Group]:
         """Sorted so that each comes after what it needs, otherwise as in the program."""
-        waiting, done, result = sorted(self.groups, key=lambda g: g.position), 0, []
+        place = {node: i for i, node in enumerate(self.program.nodes)}
+        waiting = sorted(self.groups, key=lambda g: min(place[v.node] for v in g.roots if v.node is not None))
+        done, result = 0, []
         while waiting:
             group = next(g for g in waiting if g.needs & ~done == 0)
             waiting.remove(group)

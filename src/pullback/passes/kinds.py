@@ -22,14 +22,15 @@ def is_inlined(node: Node | None) -> bool:
 
 
 def _is_left_to_numpy(node: Node) -> bool:
-    """Powers of integers go by repeated squaring, which no loop over places does well."""
-    return node.op.name == "pow" and node.types[0].dtype.kind == "int"
+    """Powers of integers go by repeated squaring, which no loop over places does well; nothing is done to no numbers."""
+    is_empty = node.types[0].size == 0 or any(x.type.size == 0 for x in node.inputs)
+    return is_empty or (node.op.name == "pow" and node.types[0].dtype.kind == "int")
 
 
 def kind_of(node: Node) -> str:
     """`inlined`, `reduction`, `leaf`, or `whole` for what is a kernel of its own."""
     if is_inlined(node):
         return "inlined"
-    if node.op.name in REDUCTIONS:
+    if node.op.name in REDUCTIONS and not _is_left_to_numpy(node):
         return "reduction"
     return "leaf" if node.op.name in LEAVES else "whole"

@@ -52,6 +52,7 @@ class LoopPlan:
         self.outputs = [v for v, level in group.roots.items() if v in kept or level in ("column", "total")]
         self._order = list(self._walk_all())  # fills in how each value is looked at
         self.inputs = [v for v in self._order if v in group.inputs]
+        self._nodes = self._sorted_nodes()
         self.shared: dict[Value, Value] = {}
         self._choose_shape()
         self._choose_chunks()
@@ -66,9 +67,23 @@ class LoopPlan:
         return [v for v, level in self.group.roots.items() if _is_reduction(v) and level in ("row", "total")]
 
     def nodes(self) -> list[Node]:
-        """All nodes that the loops work out, in the order of the program."""
-        found = {v.node for v in self._order if v.node is not None and v not in self.group.inputs}
-        return sorted(found, key=lambda n: n.serial)
+        """All nodes that the loops work out, each after those that it needs."""
+        return self._nodes
+
+    def _sorted_nodes(self) -> list[Node]:
+        found: dict[Node, None] = {}
+        for root in self.group.roots:
+            to_do = [(root, False)]
+            while to_do:
+                value, is_ready = to_do.pop()
+                node = value.node
+                if node is None or node in found or value in self.group.inputs:
+                    continue
+                if is_ready:
+                    found[node] = None
+                else:
+                    to_do += [(value, True), *((x, False) for x in reversed(node.inputs))]
+        return list(found)
 
     def pointers(self) -> list[Value]:
         """The values whose addresses the kernel gets, in order."""
@@ -101,19 +116,20 @@ class LoopPlan:
     def _walk_all(self) -> Iterator[Value]:
         """Every value that the group's roots need, up to those in memory; and how each is looked at."""
         self._modes: dict[Value, set[str]] = {}
-        seen: set[tuple[Value, str]] = set()
+        seen: set[tuple[Value, str, bool]] = set()
         for root, level in self.group.roots.items():
             to_do = [(root, "row" if level == "row" and not _is_reduction(root) else "full")]
             while to_do:
                 value, mode = to_do.pop()
-                if (value, mode) in seen:
+                is_other_root = value in self.group.roots and value is not root
+                if (value, mode, is_other_root) in seen:
                     continue
-                seen.add((value, mode))
+                seen.add((value, mode, is_other_root))
                 if value not in self._modes:
                     yield value
                 self._modes.setdefault(value, set()).add(mode)
                 node = value.node
-                if node is None or value in self.group.inputs or (value in self.group.roots and value is not root):
+                if node is None or value in self.group.inputs or is_other_root:
                     continue
                 to_do += [(x, self._mode_below(node, mode, level if value is root else "")) for x in reversed(node.inputs)]
 
@@ -180,8 +196,6 @@ class LoopPlan:
                 (stage.row_totals if self._adds_rows(root) else stage.place_totals).append(root)
             else:
                 stage.full_values.append(root)
-        for stage in self.stages:
-            stage.row_values.sort(key=lambda v: v.node.serial if v.node else 0)
         self._choose_scratch()
 
     def _stage_of(self, root: Value) -> int:

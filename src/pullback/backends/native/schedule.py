@@ -264,12 +264,12 @@ class _Scheduler:
             self._add_loops(group)
             return
         (node,) = {v.node for v in group.roots if v.node is not None}
-        if node.op.name == "matmul" and self._add_product(node):
+        if node.op.name == "matmul" and self._add_product(node, group):
             return
         if specials.is_native(node):
-            self._add_special(node)
+            self._add_special(node, group)
             return
-        self._add_numpy(node)
+        self._add_numpy(node, group)
 
     def _add_loops(self, group: Group) -> None:
         plan = self.plans[group]
@@ -307,30 +307,30 @@ class _Scheduler:
             )
         )  # fmt: skip
 
-    def _source(self, value: Value) -> tuple[Value, list[Node]]:
-        """The value in memory that movement ops took this one's numbers from, and those ops, the last one first."""
+    def _source(self, value: Value, group: Group) -> tuple[Value, list[Node]]:
+        """The value that the group reads from memory for this one, and the movement ops between, the last one first."""
         path = []
-        while value.node is not None and value.node.op.name in MOVEMENT and value not in self.owner:
+        while value.node is not None and value not in group.inputs and value.node.op.name in MOVEMENT:
             path.append(value.node)
             value = value.node.inputs[0]
         return value, path
 
-    def _view(self, value: Value) -> tuple[Buffer, View | None]:
+    def _view(self, value: Value, group: Group) -> tuple[Buffer, View | None]:
         """The buffer that a value's numbers lie in, perhaps moved, and how."""
-        base, path = self._source(value)
+        base, path = self._source(value, group)
         return self._buffer(base), view_of(value.shape, [(n.op.name, n.params, n.inputs[0].shape) for n in path])
 
-    def _add_product(self, node: Node) -> bool:
+    def _add_product(self, node: Node, group: Group) -> bool:
         """A task for a matrix product; False where it has nothing to multiply or its operands lie unevenly."""
         operands = []
         for x in node.inputs:
-            buffer, view = self._view(x)
+            buffer, view = self._view(x, group)
             if view is None:
-                buffer, view = self._materialised(x)
+                buffer, view = self._materialised(x, group)
             operands.append((buffer, view))
         plan = plan_product(node, [view for _, view in operands])
         if plan is None:
-            operands = [self._materialised(x) for x in node.inputs]
+            operands = [self._materialised(x, group) for x in node.inputs]
             plan = plan_product(node, [view for _, view in operands])
         if plan is None or min((plan.rows, plan.cols, plan.inner, *plan.stack)) == 0:
             return False
@@ -355,11 +355,11 @@ class _Scheduler:
             )
         )  # fmt: skip
 
-    def _materialised(self, value: Value) -> tuple[Buffer, View]:
+    def _materialised(self, value: Value, reader: Group) -> tuple[Buffer, View]:
         """The value copied into the arena as it is, row by row."""
-        if self._source(value)[0] is value:
+        if self._source(value, reader)[0] is value:
             return self._buffer(value), View(0, strides_of(value.shape))
-        base, _ = self._source(value)
+        base, _ = self._source(value, reader)
         group = Group(-1, "loops", size=value.type.size, roots={value: "full"}, inputs={base: None})
         plan = LoopPlan(group, [value])
         target = Buffer("arena", value.type.nbytes)
@@ -372,9 +372,9 @@ class _Scheduler:
         )  # fmt: skip
         return target, View(0, strides_of(value.shape))
 
-    def _add_special(self, node: Node) -> None:
+    def _add_special(self, node: Node, group: Group) -> None:
         special = specials.plan_special(node)
-        operands = [self._materialised(x)[0] for x in node.inputs]
+        operands = [self._materialised(x, group)[0] for x in node.inputs]
         target = self._buffer(node.output)
         pointers = [*operands, target, *([self.flag] if special.can_fail else [])]
         scratch = Buffer("arena", special.scratch) if special.scratch else None
@@ -388,8 +388,8 @@ class _Scheduler:
             )
         )  # fmt: skip
 
-    def _add_numpy(self, node: Node) -> None:
-        operands = [(self._materialised(x)[0], x.type) for x in node.inputs]
+    def _add_numpy(self, node: Node, group: Group) -> None:
+        operands = [(self._materialised(x, group)[0], x.type) for x in node.inputs]
         targets = [(self._buffer(v) if v is not None else None) for v in node.outputs]
         self.tasks.append(
             Task(
