@@ -1,0 +1,59 @@
+"""Who is measured: each peer with its library, its environment and its modes."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Mode:
+    """One way of running a peer. caches: whether a second process starts faster, because something lies on disk."""
+
+    title: str
+    caches: bool = False
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A library, and the modes it is measured in. `written` names the function of a workload that it needs."""
+
+    title: str
+    library: str
+    written: str
+    modes: dict[str, Mode] = field(default_factory=dict)
+    ours: bool = False  # runs in Pullback's own environment
+
+
+PEERS = {
+    "pullback": Peer(
+        title="Pullback",
+        library="pullback",
+        written="in_torch",
+        modes={"call": Mode("per call", caches=True), "epoch": Mode("in an epoch", caches=True)},
+        ours=True,
+    ),
+    "numpy": Peer("NumPy", "numpy", "in_numpy", {"call": Mode("by hand")}, ours=True),
+    "torch": Peer(
+        title="PyTorch",
+        library="torch",
+        written="in_torch",
+        modes={
+            "eager": Mode("eager"),
+            "compiled": Mode("loss compiled", caches=True),
+            "compiled-step": Mode("step compiled", caches=True),
+        },
+    ),
+    "jax": Peer("JAX", "jax", "in_jax", {"jit": Mode("jit per call"), "scan": Mode("scan over an epoch")}),
+    "mlx": Peer("MLX", "mlx", "in_mlx", {"compile": Mode("compiled per call", caches=True)}),
+    "autograd": Peer("autograd", "autograd", "in_autograd", {"call": Mode("per call")}),
+}
+BASELINE = "torch/eager"  # the contender that ratios are against
+
+
+def contenders(peers: list[str]) -> list[tuple[str, str]]:
+    """(peer, mode) of everything that these peers are measured in."""
+    return [(peer, mode) for peer in peers for mode in PEERS[peer].modes]
+
+
+def title(key: str) -> str:
+    """A contender as it is called in tables: `PyTorch eager` for `torch/eager`."""
+    peer, mode = key.split("/")
+    return f"{PEERS[peer].title} {PEERS[peer].modes[mode].title}"
