@@ -41,14 +41,14 @@ def plan_random_bits(node: Node) -> Special:
 def _build(bits: _Bits, symbol: str) -> str:
     w = KernelWriter(symbol, 2)
     state, target = w.pointers
-    seed, stream, counter = (w.load(state, i, I64) for i in range(3))
+    seed, stream, counter = (w.read(state, i, I64) for i in range(3))
     high = [w.b.lshr(number, I64(32)) for number in (seed, counter)]
     rest = bits.size % _WORDS
 
     def write(block: Number, count: int) -> None:
         words = _philox(w, [block, counter, high[1], stream], [seed, high[0]])
         for i, word in enumerate(words[:count]):
-            w.store(w.b.trunc(word, I32), target, w.place((block, _WORDS), (I64(i), 1)))
+            w.write(w.b.trunc(word, I32), target, w.place((block, _WORDS), (I64(i), 1)))
 
     with w.chunks() as chunk:
         with w.loop(*w.share(chunk, bits.parts, bits.blocks, _VECTOR), "block") as block:

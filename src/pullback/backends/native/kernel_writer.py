@@ -146,11 +146,11 @@ class KernelWriter:
         """The address of an element."""
         return self.b.gep(pointer, [_whole(place)], inbounds=True, source_etype=kind)
 
-    def load(self, pointer: Number, place: Number | int, kind: ir.Type) -> Number:
+    def read(self, pointer: Number, place: Number | int, kind: ir.Type) -> Number:
         """The element at this place."""
         return self.b.load(self.at(pointer, place, kind), typ=kind, align=_align(kind))
 
-    def store(self, number: Number, pointer: Number, place: Number | int) -> None:
+    def write(self, number: Number, pointer: Number, place: Number | int) -> None:
         """Write the element at this place."""
         self.b.store(number, self.at(pointer, place, number.type), align=_align(number.type))
 

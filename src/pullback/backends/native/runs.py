@@ -116,14 +116,14 @@ def _sum_side_by_side(w: KernelWriter, c: _Cumsum, base: Number, offsets: Sequen
     starts = [w.place((base, 1), (I64(offset), 1)) for offset in offsets]
     totals = []
     for start in starts:
-        totals.append(w.variable(w.load(source, start, kind)))
-        w.store(w.b.load(totals[-1], typ=kind), target, start)
+        totals.append(w.variable(w.read(source, start, kind)))
+        w.write(w.b.load(totals[-1], typ=kind), target, start)
     with w.loop(1, c.n, "step") as i:
         for start, total in zip(starts, totals, strict=True):
             place = w.place((start, 1), (i, c.inner))
-            new = _add(w, c, w.b.load(total, typ=kind), w.load(source, place, kind))
+            new = _add(w, c, w.b.load(total, typ=kind), w.read(source, place, kind))
             w.b.store(new, total)
-            w.store(new, target, place)
+            w.write(new, target, place)
 
 
 def _sum_rows(w: KernelWriter, c: _Cumsum, base: Number, columns: tuple[Number, Number]) -> None:
@@ -132,11 +132,11 @@ def _sum_rows(w: KernelWriter, c: _Cumsum, base: Number, columns: tuple[Number, 
     kind = memory_type(c.dtype)
     with w.loop(*columns, "column") as column:
         place = w.place((base, 1), (column, 1))
-        w.store(w.load(source, place, kind), target, place)
+        w.write(w.read(source, place, kind), target, place)
     with w.loop(1, c.n, "step") as i:
         row = w.place((base, 1), (i, c.inner))
         before = w.b.sub(row, I64(c.inner))
         with w.loop(*columns, "column") as column:
             place = w.place((row, 1), (column, 1))
-            so_far = w.load(target, w.place((before, 1), (column, 1)), kind)
-            w.store(_add(w, c, so_far, w.load(source, place, kind)), target, place)
+            so_far = w.read(target, w.place((before, 1), (column, 1)), kind)
+            w.write(_add(w, c, so_far, w.read(source, place, kind)), target, place)

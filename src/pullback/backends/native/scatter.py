@@ -102,15 +102,15 @@ def _build(s: _Scatter, symbol: str) -> str:
                     to = w.at(target, w.place((outer, s.n * s.inner), (place, s.inner)), kind)
                     update = w.at(updates, w.place((outer, s.m * s.inner), (entry, s.inner)), kind)
                     with w.loop(*columns, "column") as column:
-                        w.store(_updated(w, s, to, update, column, kind), to, column)
+                        w.write(_updated(w, s, to, update, column, kind), to, column)
     with b.if_then(b.load(bad, typ=I1)):
-        w.store(I64(1), flag, 0)
+        w.write(I64(1), flag, 0)
     return w.finish(symbol)
 
 
 def _named_place(w: KernelWriter, n: int, index: Number, entry: Number, bad: Number) -> Number:
     """The place that an entry of the index names, counted from the front; one that is not there is remembered."""
-    b, which = w.b, w.load(index, entry, I64)
+    b, which = w.b, w.read(index, entry, I64)
     place = b.select(b.icmp_signed("<", which, I64(0)), b.add(which, I64(n)), which)
     outside = b.icmp_unsigned(">=", place, I64(n))
     b.store(b.or_(b.load(bad, typ=I1), outside), bad)
@@ -129,10 +129,10 @@ def _is_mine(w: KernelWriter, s: _Scatter, place: Number, places: tuple[Number, 
 
 def _updated(w: KernelWriter, s: _Scatter, to: Number, update: Number, column: Number, kind: ir.Type) -> Number:
     """What is written for one number of an update."""
-    new = w.load(update, column, kind)
+    new = w.read(update, column, kind)
     if not s.add:
         return new
-    x, y = (loaded(w.b, raw, s.dtype) for raw in (w.load(to, column, kind), new))
+    x, y = (loaded(w.b, raw, s.dtype) for raw in (w.read(to, column, kind), new))
     total = w.b.or_(x, y) if s.dtype is bool_ else apply(w.b, "add", s.dtype, s.dtype, (x, y))
     return stored(w.b, total, s.dtype)
 
@@ -164,4 +164,4 @@ def _take(w: KernelWriter, s: _Scatter, start: Number, nbytes: Number) -> None:
     else:
         number = stored(w.b, constant(s.known, s.dtype), s.dtype)
         with w.loop(0, w.b.udiv(nbytes, I64(s.dtype.itemsize)), "fill") as i:
-            w.store(number, to, i)
+            w.write(number, to, i)

@@ -95,7 +95,7 @@ def _build(s: _Sort, symbol: str) -> str:
 def _key(w: KernelWriter, s: _Sort, place: Number) -> Number:
     """The key of the number at this place of x."""
     b, sign = w.b, s.key(1 << (s.dtype.bits - 1))
-    raw = w.load(w.pointers[0], place, memory_type(s.dtype))
+    raw = w.read(w.pointers[0], place, memory_type(s.dtype))
     bits = raw if raw.type == s.key else b.bitcast(raw, s.key)
     if s.dtype.kind == "float":
         magnitude = b.and_(bits, b.not_(sign))
@@ -122,19 +122,19 @@ class _SortByCounting:
         """The code for the row that begins at `base`."""
         w, s, b = self.w, self.s, self.w.b
         with w.loop(0, s.n, "read") as i:
-            w.store(_key(w, s, w.place((base, 1), (i, s.inner))), self.keys, i)
-            w.store(s.key(0), self.ranks, i)
+            w.write(_key(w, s, w.place((base, 1), (i, s.inner))), self.keys, i)
+            w.write(s.key(0), self.ranks, i)
         with w.loop(0, s.n, "mine") as i:
-            mine = w.load(self.keys, i, s.key)
+            mine = w.read(self.keys, i, s.key)
             with w.loop(0, s.n, "other") as j:
-                other = w.load(self.keys, j, s.key)
+                other = w.read(self.keys, j, s.key)
                 behind = b.icmp_unsigned("<", w.resized(i, s.key), w.resized(j, s.key))
                 ties = b.and_(b.icmp_unsigned("==", mine, other), behind)
                 after = b.or_(b.icmp_unsigned("<", mine, other), ties)
-                w.store(b.add(w.load(self.ranks, j, s.key), b.zext(after, s.key)), self.ranks, j)
+                w.write(b.add(w.read(self.ranks, j, s.key), b.zext(after, s.key)), self.ranks, j)
         with w.loop(0, s.n, "write") as i:
-            rank = w.resized(w.load(self.ranks, i, s.key), I64)
-            w.store(i, w.pointers[1], w.place((base, 1), (rank, s.inner)))
+            rank = w.resized(w.read(self.ranks, i, s.key), I64)
+            w.write(i, w.pointers[1], w.place((base, 1), (rank, s.inner)))
 
 
 class _SortByBytes:
@@ -156,8 +156,8 @@ class _SortByBytes:
             self._pass(number, source, target)
         entries = b.load(source, typ=first.type)
         with w.loop(0, s.n, "write") as i:
-            place = b.and_(w.load(entries, i, s.entry), s.entry(2**s.half - 1))
-            w.store(w.resized(place, I64), w.pointers[1], w.place((base, 1), (i, s.inner)))
+            place = b.and_(w.read(entries, i, s.entry), s.entry(2**s.half - 1))
+            w.write(w.resized(place, I64), w.pointers[1], w.place((base, 1), (i, s.inner)))
 
     def _read(self, base: Number, entries: Number) -> None:
         """Make the row's entries, and count how often each byte stands in each place of their keys."""
@@ -166,35 +166,35 @@ class _SortByBytes:
         with w.loop(0, s.n, "read") as i:
             key = w.resized(_key(w, s, w.place((base, 1), (i, s.inner))), s.entry)
             entry = b.or_(b.shl(key, s.entry(s.half)), w.resized(i, s.entry))
-            w.store(entry, entries, i)
+            w.write(entry, entries, i)
             for number in range(self.passes):
                 digit = self._digit(entries, i, number)
-                w.store(b.add(w.load(self.counts, digit, self.count), self.count(1)), self.counts, digit)
+                w.write(b.add(w.read(self.counts, digit, self.count), self.count(1)), self.counts, digit)
 
     def _digit(self, entries: Number, i: Number | int, number: Number | int) -> Number:
         """Where the count of this byte of an entry's key stands. In memory an entry's lowest byte comes first."""
         w, s = self.w, self.s
         place = w.place((_as_number(i), 2 * s.half // 8), (_as_number(number), 1), (I64(s.half // 8), 1))
-        byte = w.b.zext(w.load(entries, place, I8), I64)
+        byte = w.b.zext(w.read(entries, place, I8), I64)
         return w.place((byte, 1), (_as_number(number), _DIGITS))
 
     def _pass(self, number: Number, source: Number, target: Number) -> None:
         """Put the entries in the order of one byte, unless it is the same in all."""
         w, s, b = self.w, self.s, self.w.b
         before, after = (b.load(box, typ=w.pointers[2].type) for box in (source, target))
-        first = w.load(self.counts, self._digit(before, 0, number), self.count)
+        first = w.read(self.counts, self._digit(before, 0, number), self.count)
         with b.if_then(b.icmp_unsigned("!=", first, self.count(s.n))):
             so_far = w.variable(self.count(0))
             with w.loop(0, _DIGITS, "digit") as digit:
                 place = w.place((number, _DIGITS), (digit, 1))
                 start = b.load(so_far, typ=self.count)
-                b.store(b.add(start, w.load(self.counts, place, self.count)), so_far)
-                w.store(start, self.counts, place)
+                b.store(b.add(start, w.read(self.counts, place, self.count)), so_far)
+                w.write(start, self.counts, place)
             with w.loop(0, s.n, "move") as i:
                 digit = self._digit(before, i, number)
-                place = w.load(self.counts, digit, self.count)
-                w.store(b.add(place, self.count(1)), self.counts, digit)
-                w.store(w.load(before, i, s.entry), after, w.resized(place, I64))
+                place = w.read(self.counts, digit, self.count)
+                w.write(b.add(place, self.count(1)), self.counts, digit)
+                w.write(w.read(before, i, s.entry), after, w.resized(place, I64))
             b.store(after, source)
             b.store(before, target)
 
