@@ -111,13 +111,20 @@ class Arithmetic:
         """The number that has these bits."""
         return self.b.bitcast(bits, self.real)
 
-    def nearest_power(self, x: Number, factor: float, shift: float = 0.0) -> tuple[Number, Number]:
-        """n = x·factor + shift rounded to a whole number, and 2ⁿ, which is 0 for n = −bias, ∞ for n = bias + 1.
+    def from_integer(self, k: Number) -> Number:
+        """A small whole number as a number; in float64 by bits, for AVX2 has no conversion of 64-bit integers."""
+        if self.is_single:
+            return self.b.sitofp(k, self.real)
+        anchor = self.number(1.5 * 2.0**self.digits)
+        return self.b.fsub(self.from_bits(self.b.add(k, self.bits(anchor))), anchor)
+
+    def nearest_power(self, x: Number, factor: float, shift: float = 0.0, less: int = 0) -> tuple[Number, Number]:
+        """n = x·factor + shift rounded to a whole number, and 2ᵐ, m = n − less; 0 for m = −bias, ∞ for m = bias + 1.
 
         Adding 1.5·2^digits leaves no place for a fraction, so that n stands in the last bits of the sum; with the
-        bias added too, these bits are the exponent of 2ⁿ already. n must lie between −bias and bias + 1.
+        bias added too, these bits are the exponent of 2ᵐ already. m must lie between −bias and bias + 1.
         """
-        anchor = 1.5 * 2.0**self.digits + self.bias
+        anchor = 1.5 * 2.0**self.digits + self.bias - less
         if shift:
             sum_ = self.add(self.fma(x, factor, shift), anchor)
         else:

@@ -31,7 +31,7 @@ def log(b: ir.IRBuilder, x: Number) -> Number:
     """ln(x); −∞ at 0 and for all numbers below the normal ones, which count as 0; NaN below."""
     a = Arithmetic(b, x)
     k, mantissa = _split(a, x)
-    y = _assemble(a, b.sitofp(k, x.type), a.sub(mantissa, 1.0))
+    y = _assemble(a, a.from_integer(k), a.sub(mantissa, 1.0))
     return _at_the_edges(a, x, y, x, a.choose(*_SMALLEST_NORMAL))
 
 
@@ -42,8 +42,10 @@ def log1p(b: ir.IRBuilder, x: Number) -> Number:
     shift = b.shl(k, a.integer(a.digits))
     scaled = a.from_bits(b.sub(a.bits(x), shift))  # x/2ᵏ; k = 0 where x is tiny
     one = b.sub(a.bits(a.number(1.0)), shift)
-    one = b.select(b.icmp_signed("<", one, a.integer(0)), a.integer(0), one)  # 1/2ᵏ, or 0 where that is no normal number
-    y = _assemble(a, b.sitofp(k, x.type), a.add(scaled, a.sub(a.from_bits(one), 1.0)))
+    one = b.select(
+        b.icmp_signed("<", one, a.integer(0)), a.integer(0), one
+    )  # 1/2ᵏ, or 0 where that is no normal number
+    y = _assemble(a, a.from_integer(k), a.add(scaled, a.sub(a.from_bits(one), 1.0)))
     y = _at_the_edges(a, a.add(x, 1.0), y, x, a.choose(*_SMALLEST_NORMAL))
     return a.with_sign(y, x)
 
@@ -76,4 +78,4 @@ def _at_the_edges(a: Arithmetic, x: Number, y: Number, far: Number, smallest: fl
     b = a.b
     below = a.where(b.fcmp_ordered("<=", x, a.number(-smallest)), math.nan, -math.inf)
     y = a.where(b.fcmp_ordered("<", x, a.number(smallest)), below, y)
-    return a.where(b.fcmp_unordered("<", x, a.number(math.inf)), y, far)
+    return a.where(b.fcmp_ordered("<", x, a.number(math.inf)), y, far)
