@@ -1,17 +1,18 @@
 """Elementary functions as LLVM IR without branches or calls, so that the loop around them is vectorised.
 
-Each emitter takes a builder and numbers of one type, FloatType or DoubleType, and emits plain arithmetic: it relies on no
-fast-math flag, and `llvm.fma` stands where a product must not be rounded. The largest errors are in docs/accuracy.md.
+Each emitter takes a builder and numbers of one type, FloatType or DoubleType, and emits plain arithmetic: it relies on
+no fast-math flag, and `llvm.fma` stands where a product must not be rounded. docs/accuracy.md has the largest errors.
 
 Numbers below the smallest normal one count as 0, as in kernels, which run with denormals flushed: a result there is 0.
 
-Sources: the reductions are the classic ones of Cody and Waite, "Software Manual for the Elementary Functions" (1980), and
-Muller et al., "Handbook of Floating-Point Arithmetic" (2nd edition), chapter 10; the logarithm of float64 arranges its sum as
-fdlibm's `__ieee754_log` documents it. The polynomials are our own fits (`transcendental_formats.py`).
+Sources: the reductions are the classic ones of Cody and Waite, "Software Manual for the Elementary Functions" (1980),
+and Muller et al., "Handbook of Floating-Point Arithmetic" (2nd edition), chapter 10; the logarithm of float64 arranges
+its sum as fdlibm's `__ieee754_log` documents it. The polynomials are our own fits (`transcendental_formats.py`).
 """
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from llvmlite import ir
 
@@ -23,6 +24,8 @@ from pullback.backends.native.transcendental_formats import (
     FLOAT64,
     POW_LOG_TAIL,
     SIN_TAIL,
+    TANH_TAIL,
+    TWO_OVER_PI,
     Format,
 )
 
@@ -117,6 +120,12 @@ class Maths:
         """n as what is added to a number's bits to multiply it by 2ⁿ; shifted = n + the format's shifter."""
         return self.b.shl(self.bits(shifted), self.integer(self.format.mantissa))
 
+    def shifted_pair(self, high: Number, low: Number, places: Number) -> Number:
+        """The upper half of two words, one behind the other, moved to the left."""
+        kind = self.format.integer
+        shift = self.b.module.declare_intrinsic("llvm.fshl", [kind], ir.FunctionType(kind, [kind] * 3))
+        return self.b.call(shift, [high, low, places])
+
     def power_of_two(self, shifted: Number, times: float = 1.0) -> Number:
         """2ⁿ · times."""
         return self.from_bits(self.b.add(self.exponent_bits(shifted), self.integer(self.format.bits(times))))
@@ -174,22 +183,32 @@ def _expm1(b: ir.IRBuilder, x: Number) -> Number:
 
 
 def _sigmoid(b: ir.IRBuilder, x: Number) -> Number:
-    """1 / (1 + e⁻ˣ); the sum is rounded once."""
+    """1 / (1 + e⁻ˣ); the sum is (1 + 2ⁿ) + 2ⁿ·(eʳ − 1), and what 1 + 2ⁿ loses comes back with the second part."""
     m = maths(b, x)
     least, most = float(math.ceil(m.format.ln_least)), float(math.floor(m.format.ln_most))
     shifted, r = _reduce(m, m.at_least(m.at_most(m.neg(x), most), least))
-    y = m.div(1.0, m.fma(_exp_reduced(m, r), m.power_of_two(shifted), 1.0))
+    power = m.power_of_two(shifted)
+    rest = m.mul(m.polynomial(r, (1.0, *m.format.exp_tail)), r)
+    whole = m.add(power, 1.0)
+    lost = m.add(m.sub(power, whole), 1.0)
+    y = m.div(1.0, m.add(whole, m.fma(rest, power, lost)))
     return m.select(m.compare("<", x, m.format.ln_least), 0.0, y)
 
 
 def _tanh(b: ir.IRBuilder, x: Number) -> Number:
-    """E / (E + 2) with E = e^(2|x|) − 1, which loses nothing near 0."""
+    """float32: x + x³·P(x²) up to 0.6, 1 − 2/(e^(2|x|) + 1) above. float64: E/(E + 2) with E = e^(2|x|) − 1."""
     m = maths(b, x)
-    a = m.at_most(m.abs(x), 10.0 if m.format is FLOAT32 else 22.0)
+    magnitude = m.abs(x)
+    a = m.at_most(magnitude, m.format.tanh_end)
     shifted, r = _reduce(m, m.add(a, a))
     power = m.power_of_two(shifted)
-    e = m.fma(power, _expm1_reduced(m, r), m.sub(power, 1.0))
-    return m.with_sign(m.div(e, m.add(e, 2.0)), x)
+    if m.format is FLOAT64:
+        e = m.fma(power, _expm1_reduced(m, r), m.sub(power, 1.0))
+        return m.with_sign(m.div(e, m.add(e, 2.0)), x)
+    far = m.sub(1.0, m.div(2.0, m.fma(_exp_reduced(m, r), power, 1.0)))
+    square = m.mul(x, x)
+    near = m.fma(m.mul(m.polynomial(square, TANH_TAIL), square), x, x)
+    return m.select(m.compare("<", magnitude, 0.6), near, m.with_sign(far, x))
 
 
 # Logarithms
@@ -221,20 +240,19 @@ def _log_sum(m: Maths, f: Number, e: Number) -> Number:
     return m.fma(e, high, m.sub(f, small))
 
 
-def _log_ends(m: Maths, y: Number, x: Number, zero: float, least: float) -> Number:
-    """y, but −∞ at `zero`, NaN below, x where it is ∞ or NaN; least: the smallest x that is above `zero`."""
-    y = m.select(m.compare("<", x, least), -math.inf, y)
-    below = 2.0 * zero - least if zero else -least
-    y = m.select(m.compare("<=" if not zero else "<", x, below if not zero else zero), math.nan, y)
-    return m.b.select(m.b.fcmp_unordered("uge", x, m.number(math.inf)), x, y)
-
-
 def _log(b: ir.IRBuilder, x: Number) -> Number:
     """ln x = ln m + e·ln 2."""
     m = maths(b, x)
     exponent, e = _split(m, x)
-    f = m.sub(m.from_bits(b.sub(m.bits(x), exponent)), 1.0)
-    return _log_ends(m, _log_sum(m, f, e), x, 0.0, m.format.least)
+    y = _log_sum(m, m.sub(m.from_bits(b.sub(m.bits(x), exponent)), 1.0), e)
+    y = m.select(m.compare("<", x, m.format.least), -math.inf, y)
+    y = m.select(m.compare("<=", x, -m.format.least), math.nan, y)
+    return _unless_endless(m, x, y)
+
+
+def _unless_endless(m: Maths, x: Number, y: Number) -> Number:
+    """x where it is ∞ or NaN, y elsewhere."""
+    return m.b.select(m.b.fcmp_unordered(">=", x, m.number(math.inf)), x, y)
 
 
 def _log1p(b: ir.IRBuilder, x: Number) -> Number:
@@ -248,7 +266,7 @@ def _log1p(b: ir.IRBuilder, x: Number) -> Number:
     f = m.select(m.compare(">", x, 2.0 ** (m.format.bias // 2)), large, exact)
     y = m.with_sign(_log_sum(m, f, e), x)
     y = m.select(m.compare("<=", x, -1.0), m.select(m.compare("==", x, -1.0), -math.inf, math.nan), y)
-    return b.select(b.fcmp_unordered("uge", x, m.number(math.inf)), x, y)
+    return _unless_endless(m, x, y)
 
 
 # Others
@@ -299,9 +317,6 @@ def _library(b: ir.IRBuilder, name: str, *xs: Number) -> Number:
     return b.call(declared, xs)
 
 
-_HALF_PI = (1.5707963267948966, 6.123233995736766e-17)
-
-
 def _circular(quarter_turns: int) -> Callable[[ir.IRBuilder, Number], Number]:
     """sin(x + so many quarters of a turn)."""
 
@@ -310,12 +325,45 @@ def _circular(quarter_turns: int) -> Callable[[ir.IRBuilder, Number], Number]:
             return maths(b, x).intrinsic("llvm.cos" if quarter_turns else "llvm.sin", x)
         m = Maths(b, FLOAT64)
         wide = b.fpext(x, m.format.number)
-        shifted = m.fma(wide, 2.0 / math.pi, m.format.shifter)
-        n = m.sub(shifted, m.format.shifter)
-        r = m.fma(n, -_HALF_PI[1], m.fma(n, -_HALF_PI[0], wide))
-        return b.fptrunc(_circular_reduced(m, r, m.b.add(m.bits(shifted), m.integer(quarter_turns))), x.type)
+        size = m.abs(wide)
+        huge = b.and_(m.compare(">=", size, _HUGE), m.compare("<", size, math.inf))
+        near, far = _reduce_near(m, wide), _reduce_huge(m, x, wide)
+        r, quarters = (b.select(huge, *pair) for pair in zip(far, near, strict=True))
+        return b.fptrunc(_circular_reduced(m, r, b.add(quarters, m.integer(quarter_turns))), x.type)
 
     return emit
+
+
+_HUGE = 2.0**30  # from here few digits of π do not tell where in its turn a number is
+
+
+def _reduce_near(m: Maths, x: Number) -> tuple[Number, Number]:
+    """r and n with x = n·½π + r, |r| ≤ ¼π, by ½π in two parts (Cody and Waite)."""
+    shifted = m.fma(x, 2.0 / math.pi, m.format.shifter)
+    n = m.sub(shifted, m.format.shifter)
+    r = m.fma(n, -6.123233995736766e-17, m.fma(n, -math.pi / 2, x))
+    return r, m.bits(shifted)
+
+
+def _reduce_huge(m: Maths, x: Number, wide: Number) -> tuple[Number, Number]:
+    """The same for any float32 from 2²⁵, by whole numbers (Payne and Hanek, SIGNUM Newsletter 18, 1983).
+
+    With |x| = k·2ˢ only the bits of 2/π from place s − 2 count: those before make whole turns. 96 of them are taken.
+    """
+    b, bits = m.b, m.b.bitcast(x, FLOAT32.integer)
+    field = b.lshr(b.shl(bits, bits.type(1)), bits.type(24))
+    k = b.zext(b.or_(b.and_(bits, bits.type(0x7FFFFF)), bits.type(0x800000)), m.format.integer)
+    place = b.zext(b.sub(field, bits.type(152)), m.format.integer)
+    late = b.icmp_unsigned(">=", place, m.integer(64))
+    words = [b.select(late, m.integer(TWO_OVER_PI[i + 1]), m.integer(TWO_OVER_PI[i])) for i in range(3)]
+    shift = b.and_(place, m.integer(63))
+    first, second = (m.shifted_pair(*pair, shift) for pair in pairwise(words))
+    low = b.lshr(b.mul(k, b.lshr(second, m.integer(32))), m.integer(32))
+    quarters = b.add(b.mul(k, first), low)  # in units of 2⁻⁶² quarter turns, whole turns gone
+    n = b.lshr(b.add(quarters, m.integer(1 << 61)), m.integer(62))
+    r = m.mul(b.sitofp(b.sub(quarters, b.shl(n, m.integer(62))), m.format.number), math.pi / 2 * 2.0**-62)
+    negative = m.compare("<", wide, 0.0)
+    return m.select(negative, m.neg(r), r), b.select(negative, b.neg(n), n)
 
 
 def _circular_reduced(m: Maths, r: Number, quarters: Number) -> Number:
@@ -355,7 +403,7 @@ def _log2(m: Maths, x: Number) -> Number:
     z = m.mul(s, s)
     y = m.fma(m.mul(s, m.fma(m.polynomial(z, POW_LOG_TAIL), z, 2.0)), 1.0 / math.log(2.0), e)
     y = m.select(m.compare("==", x, 0.0), -math.inf, y)
-    return m.b.select(m.b.fcmp_unordered("uge", x, m.number(math.inf)), x, y)
+    return _unless_endless(m, x, y)
 
 
 def _signed_power(m: Maths, z: Number, base: Number, power: Number) -> Number:
@@ -363,7 +411,7 @@ def _signed_power(m: Maths, z: Number, base: Number, power: Number) -> Number:
     b = m.b
     whole = m.compare("==", m.intrinsic("llvm.floor", power), power)
     half = m.mul(power, 0.5)
-    odd = b.and_(whole, m.b.fcmp_unordered("une", m.intrinsic("llvm.floor", half), half))
+    odd = b.and_(whole, m.b.fcmp_unordered("!=", m.intrinsic("llvm.floor", half), half))
     z = m.select(odd, m.with_sign(z, base), z)
     broken = b.and_(m.compare("<", base, 0.0), b.not_(b.or_(whole, m.compare("==", base, -math.inf))))
     return m.select(b.and_(broken, m.compare("==", power, power)), math.nan, z)

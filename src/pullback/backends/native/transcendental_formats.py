@@ -19,7 +19,7 @@ class Format:
     """A floating-point format and the fits for it.
 
     exp_tail: q of eʳ = 1 + r + r²·q(r), |r| ≤ ½ln 2; expm1_tail: the same for the error relative to eʳ − 1.
-    log_tail: float32: P of ln(1+f) = f − ½f² + f³·P(f), |f| ≤ ⅓; float64: P of 2·atanh(s) = 2s + s³·P(s²), |s| ≤ 0.1716.
+    log_tail: float32: P of ln(1+f) = f − ½f² + f³·P(f), |f| ≤ ⅓; float64: P of 2·atanh(s) = 2s + s³·P(s²), |s| ≤ 0.172.
     erf_near: P of erf(x) = x + x·P(x²), |x| ≤ 1.
     erf_far: float32: ln(erfc(a)), 1 ≤ a ≤ 4; float64: P of erfc(a) = exp(−a²)·P(1/(2 + a)), 1 ≤ a ≤ 6.
     """
@@ -36,6 +36,7 @@ class Format:
     erf_near: Coefficients
     erf_far: Coefficients
     erf_end: float  # from here erf is 1
+    tanh_end: float  # from here tanh is 1
 
     @property
     def shifter(self) -> float:
@@ -95,6 +96,7 @@ FLOAT32 = Format(
         -0.004204553086310625, 0.0004413346468936652, -2.1686706531909294e-05,
     ),
     erf_end=4.0,
+    tanh_end=10.0,
 )  # fmt: skip
 
 FLOAT64 = Format(
@@ -125,8 +127,15 @@ FLOAT64 = Format(
         -1153.0340130364689, 748.0186671002895, -212.1339000314747,
     ),
     erf_end=6.0,
+    tanh_end=22.0,
 )  # fmt: skip
 
+# float32: P of tanh(x) = x + x³·P(x²), |x| ≤ 0.6: 2.8e-9
+TANH_TAIL = (
+    -0.33333298563957214, 0.13331924378871918, -0.053783830255270004, 0.020795976743102074, -0.005895163863897324,
+)  # fmt: skip
+# The first 256 bits of 2/π.
+TWO_OVER_PI = (0xA2F9836E4E441529, 0xFC2757D1F534DDC0, 0xDB6295993C439041, 0xFE5163ABDEBBC561)
 # float32 works in float64: sin(r) = r + r³·P(r²), cos(r) = 1 + r²·P(r²), |r| ≤ ¼π; atan(z) = z + z³·P(z²), |z| ≤ 1.
 SIN_TAIL = (-0.1666666664142663, 0.008333329362293083, -0.00019839327140922582, 2.7182373211725345e-06)  # 4.9e-12
 COS_TAIL = (
