@@ -3,13 +3,14 @@
 import functools
 import inspect
 import weakref
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pullback.backends.choose import BACKENDS, Step, default_backend
+from pullback.backends.epochs import run_over
 from pullback.backends.left_behind import check_nothing_left_behind
 from pullback.base.dtypes import Array, float64
 from pullback.base.errors import ArgumentError, suggest
@@ -133,6 +134,11 @@ class Compiled:
         latest = self.latest
         if latest is not None and not kwargs and latest.takes(args):
             return latest(args, undisturbed=True)
+        entry, given = self._entry(args, kwargs)
+        return entry(given)
+
+    def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Entry, list[Tensor]]:
+        """The traced form for these arguments, traced now where there is none that holds; and the tensors among them."""
         leaves, structure = flatten((args, kwargs))
         dynamic = [_as_dynamic(x) for x in leaves]
         places = {id(x): i for i, x in reversed(list(enumerate(dynamic))) if x is not None}
@@ -144,7 +150,32 @@ class Compiled:
             entry = self._traced(leaves, structure, dynamic, given)
             self._entries.setdefault(key, []).append(entry)
         self.latest = entry
-        return entry(given)
+        return entry, given
+
+    def over(self, batches: Iterable[Any], *, advance: Callable[[], Any] | None = None, most: int = 0) -> Iterator[Any]:
+        """Call the function on batch after batch, many steps in one native call where that can be.
+
+        batches: a DataLoader, or anything that gives batches; the function is called with the parts of each.
+        advance: called after each step, such as `schedule.step`.
+        most: how many steps may go by before results are handed out; as many as take about 50 ms when 0.
+
+        Gives the function's results, those of several steps at once: each tensor stacked over the steps. They are the
+        same bits as those of calling step by step. Where batches are rows of whole arrays (a DataLoader of a
+        TensorDataset) they are gathered inside, and Python only watches: between two portions it sees Ctrl-C.
+
+        >>> import pullback as pb
+        >>> w = pb.zeros(1)
+        >>> @pb.compile
+        ... def step(x):
+        ...     w.add_(x.sum())
+        ...     return w.sum()
+        >>> loader = pb.utils.data.DataLoader(pb.utils.data.TensorDataset(pb.arange(6.0)), batch_size=2)
+        >>> [loss for losses in step.over(loader) for loss in losses.tolist()]
+        [1.0, 6.0, 15.0]
+
+        Source: jax.lax.scan, for the idea.
+        """
+        return run_over(self, batches, advance, most)
 
     def _traced(
         self, leaves: Sequence[Any], structure: Structure, dynamic: Sequence[Tensor | None], given: Sequence[Tensor]

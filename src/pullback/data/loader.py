@@ -23,6 +23,8 @@ from pullback.data.samplers import (
 )
 
 Collate = Callable[[Any], Any]
+# The arrays of which batches are rows, and which of their rows are the items (None: all).
+Whole = tuple[tuple[Array, ...], Array | None]
 
 
 class DataLoader:
@@ -108,7 +110,7 @@ class DataLoader:
         refuse_while_recording("a DataLoader for a batch")
         skip, self._skip = self._skip, 0
         began = self._sampler_state()  # before the sampler begins its pass, which moves its state on
-        self._epoch = _Epoch(self._batches(skip), skip, began)
+        self._epoch = _Epoch(self._chosen(skip), self._maker(), self._whole(), skip, began)
         return self._epoch
 
     def state_dict(self) -> dict[str, Any]:
@@ -151,25 +153,29 @@ class DataLoader:
         stateful = self._stateful_sampler()
         return None if stateful is None else stateful.state_dict()
 
-    def _batches(self, skip: int) -> Iterator[Any]:
-        """The batches of one epoch from number `skip` on; those before are not made where that can be
-        avoided."""
+    def _chosen(self, skip: int) -> Iterator[Any]:
+        """What is chosen for each batch of one epoch, from number `skip` on: numbers of items, or the items
+        themselves of a data set that gives them in its own order."""
         if isinstance(self.dataset, IterableDataset):
             items = iter(self.dataset)
-            if self.batch_size is None:
-                return map(self.collate_fn or default_convert, itertools.islice(items, skip, None))
-            batches = batched(items, self.batch_size, self.drop_last)
-            return map(self.collate_fn or default_collate, itertools.islice(batches, skip, None))
-        chosen = iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
-        return map(self._maker(), itertools.islice(chosen, skip, None))
+            batches = items if self.batch_size is None else batched(items, self.batch_size, self.drop_last)
+            return itertools.islice(batches, skip, None)
+        return itertools.islice(self.sampler if self.batch_sampler is None else self.batch_sampler, skip, None)
+
+    def _whole(self) -> Whole | None:
+        """The arrays of which batches are rows, and which of their rows are the items; None where they are not."""
+        takes_rows = self.batch_sampler is not None and self.collate_fn is None
+        return whole_arrays(self.dataset) if takes_rows else None
 
     def _maker(self) -> Callable[[Any], Any]:
-        """What makes a batch of the numbers of its items, or an item of its number."""
-        dataset, whole = self.dataset, whole_arrays(self.dataset)
+        """What makes a batch of the numbers of its items, or an item of its number; or of items what they are."""
+        dataset, whole = self.dataset, self._whole()
+        if isinstance(dataset, IterableDataset):
+            return self.collate_fn or (default_convert if self.batch_size is None else default_collate)
         if self.batch_sampler is None:
             convert = self.collate_fn or default_convert
             return lambda index: convert(dataset[index])
-        if whole is not None and self.collate_fn is None:
+        if whole is not None:
             return lambda batch: _gather(*whole, batch)
         collate = self.collate_fn or default_collate
         return lambda batch: collate([dataset[index] for index in batch])
@@ -178,33 +184,75 @@ class DataLoader:
 class _Epoch(Iterator[Any]):
     """One pass over the batches that knows how many it has handed out."""
 
-    def __init__(self, batches: Iterator[Any], position: int, sampler_state: Any) -> None:
-        self._batches = batches
+    def __init__(
+        self, chosen: Iterator[Any], make: Callable[[Any], Any], whole: Whole | None, position: int, sampler_state: Any
+    ) -> None:
+        self._chosen, self._make, self._whole = chosen, make, whole
         self.position = position
         self.sampler_state = sampler_state
         self.finished = False
 
     def __next__(self) -> Any:
         refuse_while_recording("a DataLoader for a batch")
+        batch = self._make(self._next_chosen())
+        self.position += 1
+        return batch
+
+    def _next_chosen(self) -> Any:
         try:
-            batch = next(self._batches)
+            return next(self._chosen)
         except StopIteration:
             self.finished = True
             raise
-        self.position += 1
-        return batch
+
+    def take_rows(self, most: int) -> tuple[tuple[Array, ...], Array] | None:
+        """The next batches, at most so many of equal length, as rows of whole arrays: the arrays, and the rows'
+        numbers (batches, batch size). They count as handed out. None at the end of the epoch.
+
+        Raises NotImplementedError where batches are not rows of whole arrays; `has_rows` tells.
+        """
+        if self._whole is None:
+            raise NotImplementedError("the batches of this data set are not rows of whole arrays")
+        arrays, rows = self._whole
+        taken: list[Any] = []
+        while len(taken) < most:
+            try:
+                batch = self._next_chosen()
+            except StopIteration:
+                break
+            if taken and len(batch) != len(taken[0]):
+                self._chosen, self.finished = itertools.chain([batch], self._chosen), False
+                break
+            taken.append(batch)
+        if not taken:
+            return None
+        self.position += len(taken)
+        return arrays, _row_numbers(arrays, rows, taken)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether batches are rows of whole arrays."""
+        return self._whole is not None
+
+
+def _row_numbers(arrays: tuple[Array, ...], rows: Array | None, items: Any) -> Array:
+    """The rows of the arrays that items are.
+
+    Raises IndexOutOfRange when there is no such item.
+    """
+    index = np.asarray(items, dtype=np.int64)
+    length = len(arrays[0]) if rows is None else len(rows)
+    if index.size and not (-length <= index.min() and index.max() < length):
+        wrong = index[(index < -length) | (index >= length)][0]
+        raise IndexOutOfRange(f"the sampler chose item {wrong}, but the data set has {length} items")
+    index = np.where(index < 0, index + length, index)
+    return index if rows is None else rows[index]
 
 
 def _gather(arrays: tuple[Array, ...], rows: Array | None, batch: Any) -> list[Any]:
     """A batch of whole arrays: the items at these numbers, which are rows of the arrays."""
-    index = np.asarray(batch, dtype=np.int64)
-    try:
-        chosen = index if rows is None else rows[index]
-        return [fresh_tensor(array.take(chosen, axis=0)) for array in arrays]
-    except IndexError:
-        length = len(arrays[0]) if rows is None else len(rows)
-        wrong = index[(index < -length) | (index >= length)][0]
-        raise IndexOutOfRange(f"the sampler chose item {wrong}, but the data set has {length} items") from None
+    chosen = _row_numbers(arrays, rows, batch)
+    return [fresh_tensor(array.take(chosen, axis=0)) for array in arrays]
 
 
 def _check_combination(

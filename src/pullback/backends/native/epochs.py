@@ -5,6 +5,7 @@ windows Python sees Ctrl-C, draws progress bars and lets schedules move on. The 
 out ahead for the steps of a window.
 """
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,17 +16,22 @@ from llvmlite import ir
 from pullback.backends.native.machine_code import compile_kernels, key_of
 from pullback.backends.native.executable import address_of, empty_array
 from pullback.backends.native.loops import KERNEL, POINTER
-from pullback.backends.native.executor import MEET
+from pullback.backends.native.executor import FLAGS, MEET, TASK_WORDS
 from pullback.backends.native.team import Plan
 from pullback.backends.native.scalars import I1, I64
 from pullback.backends.native.step import NativeStep
-from pullback.base.dtypes import Array
+from pullback.base.dtypes import Array, from_numpy_dtype
 from pullback.ir.node import Value
+from pullback.ir.types import Type
 from pullback.tensor.tensor import Tensor
 
 WINDOW_SECONDS = 0.05
-_RING_BYTES = 1 << 24
+_RING_BYTES, _MOST_STEPS = 1 << 24, 1 << 14
 _CHUNK_BYTES = 1 << 16  # of a batch: from this many bytes on several threads gather it
+
+
+# A task around the step's own: what tells its kernel, what writes it, its arguments, and its chunks.
+_Around = tuple[str, Callable[[str], str], list[int], int]
 
 
 class NativeEpoch:
@@ -35,81 +41,81 @@ class NativeEpoch:
     sources: for each the whole array, with rows of the same type.
     """
 
-    def __init__(self, step: NativeStep, given: Sequence[Tensor], sources: Sequence[Array], most: int) -> None:
-        self.step, self.given, self.sources = step, given, sources
-        self.batch = len(given[0]._value.data)  # type: ignore[arg-type]  # tensors of a batch have numbers
-        outputs = [(j, type, array) for j, type, array in step.kept_results()]
-        per_step = sum(type.nbytes for _, type, _ in outputs) + 8 * len(step.numbers) + 8 * self.batch
-        self.most = max(1, min(most, _RING_BYTES // max(per_step, 1)))
+    def __init__(self, step: NativeStep, given: Sequence[Tensor], sources: Sequence[Array]) -> None:
+        self.step, self.given = step, given
+        self.sources = [np.ascontiguousarray(source) for source in sources]
+        self.batch = given[0].shape[0]
+        types = {j: step.executable.program.outputs[j].type for j in step.result_numbers()}
+        self._results = {j: empty_array(type) for j, type in types.items()}
+        per_step = sum(type.nbytes for type in types.values()) + step.numbers.nbytes + 8 * self.batch
+        self.most = max(1, min(_MOST_STEPS, _RING_BYTES // per_step))
         self.order = np.zeros((self.most, self.batch), np.int64)
         self.numbers = np.zeros((self.most, len(step.numbers)), np.float64)
-        self.rings = {j: np.zeros((self.most, *type.shape), type.dtype.numpy) for j, type, _ in outputs}
-        self._outputs = outputs
+        self.rings = {j: np.zeros((self.most, *type.shape), type.dtype.numpy) for j, type in types.items()}
         self._make_plan()
         self.seconds_per_step = 0.0
 
     @staticmethod
-    def can_run(step: NativeStep) -> bool:
+    def can_run(step: Any) -> bool:
         """Whether nothing in the step needs Python: no op left to NumPy, no state that moves to other memory."""
-        return len(step.executable.plans) == 1 and isinstance(step.executable.plans[0], Plan) and step.stays_in_place()
+        if not isinstance(step, NativeStep):
+            return False
+        plans = step.executable.plans
+        return len(plans) == 1 and isinstance(plans[0], Plan) and step.stays_in_place()
 
     def _make_plan(self) -> None:
+        """The step's tasks between those that fetch its batch and those that keep its results."""
         executable = self.step.executable
-        inner = executable.plans[0]
+        (inner,) = executable.plans
         assert isinstance(inner, Plan)
-        # The plan's own memory holds the step's number, which the tasks below read.
-        plan = self.plan = Plan(np.zeros((len(inner.tasks) + len(self.given) + len(self._outputs) + 1, 4), np.int64), address_of(executable.flag))
-        before, after = self._feeding(), self._recording()
+        count = len(self.given) + 1 + len(inner.tasks) + len(self._results)
+        # The plan's own memory holds the number of the step, whose address the tasks around need.
+        plan = self.plan = Plan(np.zeros((count, TASK_WORDS), np.int64), address_of(executable.flag))
+        before, after = self._fetching(), self._keeping()
         addresses = compile_kernels({key_of(text): build for text, build, _, _ in (*before, *after)}).addresses
-        words: list[int] = []
-        rows: list[list[int]] = []
-        starts: list[int] = []
-        for _, _, arguments, _ in (*before, *after):
-            starts.append(len(words))
-            words += arguments
-        self.words = np.array(words, np.int64)
-        base = address_of(self.words)
-        for (text, _, _, chunks), start in zip((*before, *after), starts, strict=True):
-            rows.append([addresses[key_of(text)], base + 8 * start, chunks, 0])
-        tasks = inner.tasks.copy()
-        tasks[0, 3] |= MEET
-        for row in rows[len(before) :][:1]:
-            row[3] = MEET
-        plan.tasks[:] = np.concatenate([np.array(rows[: len(before)], np.int64), tasks, np.array(rows[len(before) :], np.int64).reshape(-1, 4)])
+        self._arguments = [np.array(arguments, np.int64) for _, _, arguments, _ in (*before, *after)]
+        rows = [
+            [addresses[key_of(text)], address_of(words), chunks, 0]
+            for (text, _, _, chunks), words in zip((*before, *after), self._arguments, strict=True)
+        ]
+        plan.tasks[: len(before)] = rows[: len(before)]
+        plan.tasks[len(before) : len(before) + len(inner.tasks)] = inner.tasks
+        if after:
+            plan.tasks[len(before) + len(inner.tasks) :] = rows[len(before) :]
+            plan.tasks[len(before) + len(inner.tasks), FLAGS] |= MEET
+        plan.tasks[len(before), FLAGS] |= MEET
 
-    def _feeding(self) -> list[tuple[str, Callable[[str], str], list[int], int]]:
-        """Tasks that fetch a step's batch and its numbers: (text, build, arguments, chunks)."""
-        tasks = []
-        step_number = self.plan.step_address
+    def _fetching(self) -> list[_Around]:
+        around = []
         for x, source in zip(self.given, self.sources, strict=True):
             array = x._value.data
             assert array is not None
             row_bytes, batch = array.nbytes // self.batch, self.batch
             chunks = max(1, min(batch, 16, array.nbytes // _CHUNK_BYTES))
-            arguments = [address_of(source), address_of(self.order), address_of(array), step_number]
-            tasks.append(
+            arguments = [address_of(source), address_of(self.order), address_of(array), self.plan.step_address]
+            around.append(
                 (
-                    f"fetch {batch} rows of {row_bytes} bytes, {chunks} chunks",
-                    lambda symbol, b=batch, r=row_bytes, c=chunks: build_fetch(b, r, c, symbol),
+                    f"fetch {batch} rows of {row_bytes} bytes in {chunks} chunks",
+                    functools.partial(build_fetch, batch, row_bytes, chunks),
                     arguments,
                     chunks,
                 )
             )
-        nbytes = 8 * len(self.step.numbers)
-        arguments = [address_of(self.numbers), address_of(self.step.numbers), step_number]
-        tasks.append((f"feed {nbytes} bytes", lambda symbol: build_transfer(nbytes, True, symbol), arguments, 1))
-        return tasks  # type: ignore[return-value]  # lambdas with defaults are callables of one argument
+        numbers = self.step.numbers
+        arguments = [address_of(self.numbers), address_of(numbers), self.plan.step_address]
+        around.append((f"feed {numbers.nbytes} bytes", functools.partial(build_transfer, numbers.nbytes, True), arguments, 1))
+        return around
 
-    def _recording(self) -> list[tuple[str, Callable[[str], str], list[int], int]]:
-        """Tasks that put a step's results into the rings."""
-        tasks = []
-        for j, type, array in self._outputs:
-            arguments = [address_of(array), address_of(self.rings[j]), self.plan.step_address]
-            nbytes = type.nbytes
-            tasks.append(
-                (f"record {nbytes} bytes", lambda symbol, n=nbytes: build_transfer(n, False, symbol), arguments, 1)
+    def _keeping(self) -> list[_Around]:
+        return [
+            (
+                f"keep {array.nbytes} bytes",
+                functools.partial(build_transfer, array.nbytes, False),
+                [address_of(array), address_of(self.rings[j]), self.plan.step_address],
+                1,
             )
-        return tasks  # type: ignore[return-value]
+            for j, array in self._results.items()
+        ]
 
     def steps_in_a_window(self) -> int:
         """How many steps take about as long as Python may be kept waiting."""
@@ -117,31 +123,28 @@ class NativeEpoch:
             return 1
         return max(1, min(self.most, int(WINDOW_SECONDS / self.seconds_per_step)))
 
-    def run(self, order: Array, advance: Callable[[], Any] | None) -> list[dict[int, Array]]:
-        """Run one step for each row of `order` (steps, batch), at most `most`; results as arrays over steps."""
+    def run(self, order: Array, advance: Callable[[], Any] | None = None) -> dict[int, Value]:
+        """One step for each row of `order` (steps, batch), at most `most`; the results by number, stacked over steps."""
         steps, step = len(order), self.step
         self.order[:steps] = order
+        read = step.numbers_reader
         for s in range(steps):
-            for k, read in step.read_numbers:
-                self.numbers[s, k] = read()
+            for k, number in read:
+                self.numbers[s, k] = number()
             if advance is not None:
                 advance()
         started = time.perf_counter()
-        step.run_window(self.given, lambda: self.plan.run(step.executable.threads, steps))
+        step.run_window(self.given, self._results, lambda: self.plan.run(step.executable.threads, steps))
         self.seconds_per_step = (time.perf_counter() - started) / steps
-        return [{j: ring[s] for j, ring in self.rings.items()} for s in range(steps)]
+        outputs = step.executable.program.outputs
+        return {
+            j: Value(outputs[j].type.with_shape((steps, *outputs[j].shape)), ring[:steps].copy())
+            for j, ring in self.rings.items()
+        }
 
 
-def values_of(step: NativeStep, found: dict[int, Array]) -> dict[int, Value]:
-    """One step's results as values."""
-    return {j: Value(step.executable.program.outputs[j].type, np.array(array)) for j, array in found.items()}
-
-
-def batch_tensors(like: Sequence[Tensor], sources: Sequence[Array], batch: int) -> list[Tensor]:
-    """Tensors with room for a batch of rows of each source, like those that a DataLoader gives."""
-    from pullback.base.dtypes import from_numpy_dtype
-    from pullback.ir.types import Type
-
+def batch_tensors(sources: Sequence[Array], batch: int) -> list[Tensor]:
+    """Tensors with room for a batch of rows of each source."""
     types = [Type((batch, *s.shape[1:]), from_numpy_dtype(s.dtype)) for s in sources]
     return [Tensor(Value(type, empty_array(type))) for type in types]
 

@@ -56,6 +56,7 @@ class Executable:
         self.in_place = self.schedule.in_place
         self.tasks = self.schedule.tasks
         self.compilation = self._compile()
+        self._can_fail = self.schedule.can_fail
         self._lay_out()
         self.threads = self._choose_threads()
         self.seconds_to_prepare = time.perf_counter() - started
@@ -88,6 +89,7 @@ class Executable:
         self._numbers_of_plans: list[list[int]] = []
         numbers: list[int] = []
         base = address_of(self.words)
+        doubtful = False  # whether an index may have been found out of range since threads last agreed that none was
         for i, task in enumerate(self.tasks):
             if task.node is not None:
                 self._close(group, numbers)
@@ -95,16 +97,13 @@ class Executable:
                 self.plans.append(task)
                 self._numbers_of_plans.append([i])
                 continue
-            flags = (MEET if task.meet and group else 0) | (STOP_ON_FLAG if task.commits and self._stops(i) else 0)
+            flags = (MEET if task.meet and group else 0) | (STOP_ON_FLAG if task.commits and doubtful else 0)
+            doubtful = (doubtful and not task.commits) or self.schedule.flag in task.writes
             group.append([self.compilation.addresses[self._keys[i]], base + 8 * starts[i], task.chunks, flags])
             numbers.append(i)
         self._close(group, numbers)
         self._inputs: dict[int, Array] = {}
         self._results: dict[int, Array] = {}
-
-    def _stops(self, number: int) -> bool:
-        """Whether an index found out of range before this task must keep it from running."""
-        return self.schedule.can_fail
 
     def _close(self, group: list[list[int]], numbers: list[int]) -> None:
         if group:
@@ -155,12 +154,15 @@ class Executable:
         for plan in self.plans:
             if isinstance(plan, Plan):
                 plan.run(self.threads)
-                if self.flag[0]:
-                    self._raise_bad_index()
+                if self._can_fail:
+                    self.check_flag()
             else:
                 self._run_numpy(plan)
 
-    def _raise_bad_index(self) -> None:
+    def check_flag(self) -> None:
+        """Raise IndexOutOfRange when the last run met an index that names nothing."""
+        if not self.flag[0]:
+            return
         self.flag[0] = 0
         gathers = [
             n for task in self.tasks for n in task.serves if n.op.name in ("gather", "scatter", "scatter_add")

@@ -22,7 +22,7 @@ from llvmlite import ir
 TASKS, COUNT, THREADS, STEPS, FLAG, PROFILE = range(6)
 STEP, ARRIVED, GENERATION, STOPPED = 16, 32, 48, 64
 CONTROL_WORDS = 80
-TASK_WORDS = 4
+TASK_WORDS, FLAGS = 4, 3
 # Flags of a task: threads meet before it; and nothing runs from it on when the word at FLAG is not 0.
 MEET, STOP_ON_FLAG = 1, 2
 

@@ -12,11 +12,14 @@ from pullback.base.dtypes import DType, float32, float64
 from pullback.base.shapes import Shape, size_of
 from pullback.ir.node import Node
 
-# Up to so many multiplications a plain loop beats the call of the BLAS.
-TINY = 1 << 13
-# A piece of a product has at least so many multiplications, so that packing its operands pays; and no product more pieces.
-PIECE = 1 << 21
-MOST_PIECES = 16
+# Up to so many multiplications a plain loop beats the call of the BLAS; with a vector, up to more.
+TINY, TINY_WITH_VECTOR = 1_000, 4_096
+# A piece of a product has at least so many multiplications: each packs the whole of one operand again, which costs a
+# twentieth for 4 pieces and a tenth for 8. Narrow products are cut finer, since the BLAS has kernels without packing
+# for those of up to a million multiplications, which do twice as much in the same time.
+PIECE = 1 << 22
+NARROW, NARROW_PIECE = 48, 900_000
+MOST_PIECES = 8
 _ROW_MAJOR, _AS_IS, _TURNED = 101, 111, 112
 
 
@@ -68,7 +71,8 @@ class ProductPlan:
     @property
     def is_tiny(self) -> bool:
         """Whether plain loops do it."""
-        return self.dtype not in (float32, float64) or self.rows * self.inner * self.cols <= TINY
+        most = TINY_WITH_VECTOR if 1 in (self.rows, self.cols) else TINY
+        return self.dtype not in (float32, float64) or self.rows * self.inner * self.cols <= most
 
     @property
     def multiplications(self) -> int:
@@ -85,9 +89,12 @@ class ProductPlan:
         """Into how many pieces each matrix of the stack is cut."""
         if self.is_tiny:
             return 1
-        longest = max(self.rows, self.cols)
-        wanted = min(MOST_PIECES // min(size_of(self.stack), MOST_PIECES), self.rows * self.inner * self.cols // PIECE)
-        return max(1, min(wanted, longest // 32))
+        longest, shortest = max(self.rows, self.cols), min(self.rows, self.cols)
+        work, stack = longest * shortest * self.inner, size_of(self.stack)
+        if shortest <= NARROW:
+            wanted = -(-work // NARROW_PIECE)
+            return min(wanted, 2 * MOST_PIECES, max(1, longest // 32))
+        return max(1, min(MOST_PIECES // min(stack, MOST_PIECES), work // PIECE, longest // 64))
 
     @property
     def chunks(self) -> int:

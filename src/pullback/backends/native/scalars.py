@@ -9,7 +9,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from pullback.backends.native.transcendental import EMITTERS
+from pullback.backends.native.elementary import EMITTERS
 from pullback.base.dtypes import DType, bfloat16, bool_, float16, float32, float64, int64
 
 Number = ir.Value

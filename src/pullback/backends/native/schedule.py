@@ -217,7 +217,7 @@ class _Scheduler:
         for source, target, node in copies:
             task = self._copy(source, target, [node] if node is not None else [])
             # The old numbers of state that is written in place are copied before anything else happens.
-            if source.kind == "input":
+            if node is None:
                 self.tasks.insert(0, task)
             else:
                 self.tasks.append(task)

@@ -6,8 +6,9 @@ eager ops), the state moves to memory of its own first, and the old array is lef
 """
 
 import ctypes
+import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter, call, eq, is_
 from sys import getrefcount
 from typing import Any
@@ -58,11 +59,12 @@ class NativeStep:
             if id(x) in written and x.is_leaf and x._alias_of is None
         }
         self.executable = Executable(run_native_passes(program), replaced)
+        self._lock = threading.RLock()  # the words that a call fills in are there once
         self.numbers = np.zeros(max(len(traced.numbers), 1), np.float64)
         for k in range(len(traced.numbers)):
             number = self.arguments + len(traced.state) + k
             self.executable.bind_input(number, self.numbers[k : k + 1], address_of(self.numbers) + 8 * k)
-        self._read_numbers = list(enumerate(traced.numbers))
+        self.numbers_reader = list(enumerate(traced.numbers))
         self._sort_state()
         self._sort_results()
 
@@ -96,6 +98,7 @@ class NativeStep:
         self._grad_tensors = [g.tensor for g in left]
         self._grads: list[Any] = [None] * len(left)
         fresh = sorted({*needed, *(g.output for g in self._grad_writes if g.output is not None)})
+        self._fresh = fresh
         self._small: list[tuple[int, Type, Array]] = []
         self._large: list[tuple[int, Type]] = []
         for j in fresh:
@@ -125,26 +128,67 @@ class NativeStep:
     def run(self, given: Sequence[Tensor], undisturbed: bool = False) -> dict[int, Value]:
         """Run on these arguments; the outputs that are handed out, by number. State and gradients are written."""
         executable = self.executable
-        if not undisturbed and not self.is_undisturbed():
-            self.take_over_state()
-        for i, x in enumerate(given):
-            array = _ready_array(x._value)
-            executable.bind_input(i, array, fast_address_of(array))
-        numbers = self.numbers
-        for k, read in self._read_numbers:
-            numbers[k] = read()
-        results: dict[int, Value] = {}
-        for j, type in self._large:
-            array = empty_array(type)
-            executable.bind_result(j, array, fast_address_of(array))
-            results[j] = Value(type, array)
-        executable.run()
-        for j, type, array in self._small:
-            results[j] = Value(type, array.copy())
-        if self._counts is None:
-            self._show_gradients()
-            self._counts = list(map(getrefcount, self._held))
+        with self._lock:
+            if not undisturbed and not self.is_undisturbed():
+                self.take_over_state()
+            for i, x in enumerate(given):
+                array = _ready_array(x._value)
+                executable.bind_input(i, array, fast_address_of(array))
+            numbers = self.numbers
+            for k, read in self.numbers_reader:
+                numbers[k] = read()
+            results: dict[int, Value] = {}
+            for j, type in self._large:
+                array = empty_array(type)
+                executable.bind_result(j, array, fast_address_of(array))
+                results[j] = Value(type, array)
+            executable.run()
+            for j, type, array in self._small:
+                results[j] = Value(type, array.copy())
+            if self._counts is None:
+                self._show_gradients()
+                self._counts = list(map(getrefcount, self._held))
         return results
+
+    # Many calls in one
+    def stays_in_place(self) -> bool:
+        """Whether a call leaves nothing to be put in place by Python: no state in new memory, no fresh gradients."""
+        return not self._writes and not any(g.output is not None or g.other is not None for g in self._grad_writes)
+
+    def result_numbers(self) -> list[int]:
+        """The numbers of the outputs that are handed out."""
+        return self._fresh
+
+    def run_window(self, given: Sequence[Tensor], results: Mapping[int, Array], run: Callable[[], Any]) -> None:
+        """Let `run` run the tasks on these arguments, with results going into these arrays.
+
+        Raises IndexOutOfRange as a call does; the steps before the one with a wrong index are done then.
+        """
+        executable = self.executable
+        with self._lock:
+            if not self.is_undisturbed():
+                self.take_over_state()
+            for i, x in enumerate(given):
+                array = _ready_array(x._value)
+                executable.bind_input(i, array, address_of(array))
+            for j, array in results.items():
+                executable.bind_result(j, array, address_of(array))
+            try:
+                run()
+                executable.check_flag()
+            finally:
+                for j, _, array in self._small:
+                    executable.bind_result(j, array, address_of(array))
+            for change in self._grad_writes:
+                change.tensor.grad = None
+            if self._counts is None:
+                self._show_gradients()
+                self._counts = list(map(getrefcount, self._held))
+
+    def result_of(self, outputs: Mapping[int, Value]) -> Any:
+        """The function's result, with these values in the places of its tensors."""
+        leaves = [Tensor(outputs[x.output]) if isinstance(x, Place) else x for x in self.traced.results]
+        return unflatten(self.traced.structure, leaves)
 
     def _show_gradients(self) -> None:
         for parameter, gradient in zip(self._grad_tensors, self._grads, strict=True):
