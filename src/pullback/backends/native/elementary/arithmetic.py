@@ -5,18 +5,18 @@ rounded once, `fma` says so. NaN passes through every step that a function uses 
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from llvmlite import ir
 
-Number = ir.Value
+Number: TypeAlias = ir.Value
 T = TypeVar("T")
 
 SINGLE, DOUBLE = ir.FloatType(), ir.DoubleType()
 
 
 class Arithmetic:
-    """Arithmetic in the type of x: float32 or float64.
+    """Arithmetic in the type of x: float32 or float64. Constants may be given as Python's numbers.
 
     digits: bits of a number's fraction.  bias: what is added to a number's exponent where it is stored.
     """
@@ -74,13 +74,6 @@ class Arithmetic:
         kind = ir.FunctionType(self.real, [self.real] * len(xs))
         return self.b.call(self.b.module.declare_intrinsic(name, [self.real], kind), xs)
 
-    def call(self, single: str, double: str, *xs: Number) -> Number:
-        """The C library's function, which is not vectorised."""
-        kind = ir.FunctionType(self.real, [self.real] * len(xs))
-        name = self.choose(single, double)
-        known = self.b.module.globals.get(name)
-        return self.b.call(known or ir.Function(self.b.module, kind, name), xs)
-
     # Choices
     def at_most(self, x: Number, bound: float) -> Number:
         """The smaller of both; NaN stays NaN."""
@@ -125,12 +118,9 @@ class Arithmetic:
         bias added too, these bits are the exponent of 2ᵐ already. m must lie between −bias and bias + 1.
         """
         anchor = 1.5 * 2.0**self.digits + self.bias - less
-        if shift:
-            sum_ = self.add(self.fma(x, factor, shift), anchor)
-        else:
-            sum_ = self.fma(x, factor, anchor)
-        power = self.b.shl(self.bits(sum_), self.integer(self.digits))
-        return self.sub(sum_, anchor), self.from_bits(power)
+        anchored = self.add(self.fma(x, factor, shift), anchor) if shift else self.fma(x, factor, anchor)
+        power = self.b.shl(self.bits(anchored), self.integer(self.digits))
+        return self.sub(anchored, anchor), self.from_bits(power)
 
     def _operand(self, x: Number | float) -> Number:
         return self.number(x) if isinstance(x, (int, float)) else x

@@ -13,7 +13,7 @@ from llvmlite import ir
 
 from pullback.backends.native.elementary.arithmetic import Arithmetic, Number
 
-# log2(e), rounded towards 0 in either type, so that rounding n down never gives one too many.
+# log2(e), which the nearest number of either type is below.
 LOG2_E_SINGLE, LOG2_E_DOUBLE = 1.44269502162933349609375, math.log2(math.e)
 # ln2 as the nearest number of the type, and what is missing.
 LN2_SINGLE = (0.693147182464599609375, -1.9046542121259336e-09)
@@ -51,8 +51,9 @@ def exp(b: ir.IRBuilder, x: Number) -> Number:
     """eˣ = 2ⁿ·eʳ with r from 0 to ln2; 0 where that is below the normal numbers, ∞ where it is above."""
     a = Arithmetic(b, x)
     within = a.at_least(a.at_most(x, a.choose(89.0, 710.0)), a.choose(-88.0, -708.8))
-    # n is x·log2(e) − ½ rounded to nearest; a little less than ½, so that 0 has n = 0.
-    log2_e, almost_half = a.choose((LOG2_E_SINGLE, 0.5 - 2.0**-25), (LOG2_E_DOUBLE, 0.5 - 2.0**-54))
+    # n is x·log2(e) − ½ rounded to nearest. A little less than ½, so that 0 has n = 0, and that the roundings at either
+    # end of the range still give the last normal number; not so much less that the largest numbers would become ∞.
+    log2_e, almost_half = a.choose((LOG2_E_SINGLE, 0.5 - 2.0**-25), (LOG2_E_DOUBLE, 0.5 - 2.0**-46))
     n, power = a.nearest_power(within, log2_e, -almost_half)
     r = _remainder(a, within, n)
     # eʳ = 1 + r·(1 + r·(…)), all in one polynomial: the last step rounds once, and the power of 2 is exact.
