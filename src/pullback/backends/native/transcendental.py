@@ -11,11 +11,12 @@ its sum as fdlibm's `__ieee754_log` documents it. The polynomials are our own fi
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 
 from llvmlite import ir
 
+from pullback.backends.native.transcendental_arithmetic import Maths, Number, maths
 from pullback.backends.native.transcendental_formats import (
     ATAN_TAIL,
     COS_TAIL,
@@ -26,114 +27,7 @@ from pullback.backends.native.transcendental_formats import (
     SIN_TAIL,
     TANH_TAIL,
     TWO_OVER_PI,
-    Format,
 )
-
-Number = ir.Value
-
-
-class Maths:
-    """A builder for numbers of one format; constants may be given as floats."""
-
-    def __init__(self, b: ir.IRBuilder, format: Format) -> None:
-        self.b, self.format = b, format
-
-    def number(self, x: Number | float) -> Number:
-        """A constant of this format, or the number itself."""
-        return x if isinstance(x, ir.Value) else ir.Constant(self.format.number, x)
-
-    def add(self, x: Number | float, y: Number | float) -> Number:
-        """x + y."""
-        return self.b.fadd(self.number(x), self.number(y))
-
-    def sub(self, x: Number | float, y: Number | float) -> Number:
-        """x − y."""
-        return self.b.fsub(self.number(x), self.number(y))
-
-    def mul(self, x: Number | float, y: Number | float) -> Number:
-        """x · y."""
-        return self.b.fmul(self.number(x), self.number(y))
-
-    def div(self, x: Number | float, y: Number | float) -> Number:
-        """x / y."""
-        return self.b.fdiv(self.number(x), self.number(y))
-
-    def neg(self, x: Number) -> Number:
-        """−x."""
-        return self.b.fneg(x)
-
-    def intrinsic(self, name: str, *xs: Number | float) -> Number:
-        """LLVM's function of this name."""
-        kind = self.format.number
-        declared = self.b.module.declare_intrinsic(name, [kind], ir.FunctionType(kind, [kind] * len(xs)))
-        return self.b.call(declared, [self.number(x) for x in xs])
-
-    def fma(self, x: Number | float, y: Number | float, z: Number | float) -> Number:
-        """x · y + z, rounded once."""
-        return self.intrinsic("llvm.fma", x, y, z)
-
-    def abs(self, x: Number) -> Number:
-        """|x|."""
-        return self.intrinsic("llvm.fabs", x)
-
-    def with_sign(self, x: Number, y: Number) -> Number:
-        """|x| with the sign of y."""
-        return self.intrinsic("llvm.copysign", x, y)
-
-    def compare(self, sign: str, x: Number | float, y: Number | float) -> Number:
-        """One bit; false beside NaN."""
-        return self.b.fcmp_ordered(sign, self.number(x), self.number(y))
-
-    def select(self, condition: Number, x: Number | float, y: Number | float) -> Number:
-        """x where the condition holds, y elsewhere."""
-        return self.b.select(condition, self.number(x), self.number(y))
-
-    def at_most(self, x: Number, most: float) -> Number:
-        """min(x, most); NaN stays."""
-        return self.select(self.compare(">", x, most), most, x)
-
-    def at_least(self, x: Number, least: float) -> Number:
-        """max(x, least); NaN stays."""
-        return self.select(self.compare("<", x, least), least, x)
-
-    def polynomial(self, x: Number, coefficients: Sequence[float]) -> Number:
-        """Σ cᵢ·xⁱ by Horner's rule."""
-        *rest, y = coefficients
-        total = self.number(y)
-        for c in reversed(rest):
-            total = self.fma(total, x, c)
-        return total
-
-    def integer(self, value: int) -> ir.Constant:
-        """A whole number as wide as the format."""
-        return ir.Constant(self.format.integer, value)
-
-    def bits(self, x: Number) -> Number:
-        """The number's bits as a whole number."""
-        return self.b.bitcast(x, self.format.integer)
-
-    def from_bits(self, bits: Number) -> Number:
-        """The number that has these bits."""
-        return self.b.bitcast(bits, self.format.number)
-
-    def exponent_bits(self, shifted: Number) -> Number:
-        """n as what is added to a number's bits to multiply it by 2ⁿ; shifted = n + the format's shifter."""
-        return self.b.shl(self.bits(shifted), self.integer(self.format.mantissa))
-
-    def shifted_pair(self, high: Number, low: Number, places: Number) -> Number:
-        """The upper half of two words, one behind the other, moved to the left."""
-        kind = self.format.integer
-        shift = self.b.module.declare_intrinsic("llvm.fshl", [kind], ir.FunctionType(kind, [kind] * 3))
-        return self.b.call(shift, [high, low, places])
-
-    def power_of_two(self, shifted: Number, times: float = 1.0) -> Number:
-        """2ⁿ · times."""
-        return self.from_bits(self.b.add(self.exponent_bits(shifted), self.integer(self.format.bits(times))))
-
-
-def maths(b: ir.IRBuilder, x: Number) -> Maths:
-    """The builder for numbers of the type of x."""
-    return Maths(b, FLOAT32 if isinstance(x.type, ir.FloatType) else FLOAT64)
 
 
 # Exponentials
@@ -202,7 +96,7 @@ def _tanh(b: ir.IRBuilder, x: Number) -> Number:
     a = m.at_most(magnitude, m.format.tanh_end)
     shifted, r = _reduce(m, m.add(a, a))
     power = m.power_of_two(shifted)
-    if m.format is FLOAT64:
+    if not m.is_single:
         e = m.fma(power, _expm1_reduced(m, r), m.sub(power, 1.0))
         return m.with_sign(m.div(e, m.add(e, 2.0)), x)
     far = m.sub(1.0, m.div(2.0, m.fma(_exp_reduced(m, r), power, 1.0)))
@@ -217,7 +111,7 @@ def _split(m: Maths, x: Number) -> tuple[Number, Number]:
     b, mantissa = m.b, m.format.mantissa
     above = b.sub(m.bits(x), m.integer(m.format.bits(m.format.split)))
     exponent = b.and_(above, m.integer(-1 << mantissa))
-    if m.format is FLOAT32:
+    if m.is_single:
         return exponent, b.sitofp(b.ashr(above, m.integer(mantissa)), m.format.number)
     # Few processors turn 64-bit integers into floats: the exponent, made positive, is put into the lowest bits of 2⁵².
     positive = b.lshr(b.add(above, m.integer(m.format.bias << mantissa)), m.integer(mantissa))
@@ -227,7 +121,7 @@ def _split(m: Maths, x: Number) -> tuple[Number, Number]:
 
 def _log_sum(m: Maths, f: Number, e: Number) -> Number:
     """ln(1 + f) + e·ln 2."""
-    if m.format is FLOAT32:
+    if m.is_single:
         tail = m.fma(m.polynomial(f, m.format.log_tail), f, -0.5)
         return m.fma(e, math.log(2.0), m.fma(m.mul(f, f), tail, f))
     # With s = f/(2 + f): ln(1 + f) = 2·atanh(s) = f − (½f² − s·(½f² + s²·P(s²)))
@@ -287,7 +181,7 @@ def _erf(b: ir.IRBuilder, x: Number) -> Number:
 
 def _erfc(m: Maths, a: Number) -> Number:
     """1 − erf(a) for a from 1."""
-    if m.format is FLOAT32:
+    if m.is_single:
         return _exp_within(m, m.polynomial(a, m.format.erf_far))
     t = m.div(1.0, m.add(a, 2.0))
     return m.mul(_exp_within(m, m.neg(m.mul(a, a))), m.polynomial(t, m.format.erf_far))
@@ -296,7 +190,7 @@ def _erfc(m: Maths, a: Number) -> Number:
 def _atan(b: ir.IRBuilder, x: Number) -> Number:
     """z + z³·P(z²) with z = |x|; above 1 it is ½π − atan(1/|x|). float64: the C library's."""
     m = maths(b, x)
-    if m.format is FLOAT64:
+    if not m.is_single:
         return _library(b, "atan", x)
     a = m.abs(x)
     steep = m.compare(">", a, 1.0)
