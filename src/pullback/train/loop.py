@@ -31,12 +31,12 @@ def train(run: Run, save: Callable[[Run], None], tell: Listener) -> str:
         tell(RunStarted(progress.epoch, settings.epochs, progress.step, len(run.loader), len(run.problem.train)))
         while progress.epoch < settings.epochs and not _gave_up(run):
             run.model.train()
-            for rows, targets in run.loader:
-                loss = step(rows, targets).item()
-                _check_finite(run, loss, "loss")
-                run.schedule.step()
-                progress.count(loss, len(targets))
-                tell(StepDone(progress.epoch, progress.step, loss, len(targets)))
+            for losses in step.over(run.loader, advance=run.schedule.step):
+                for loss in losses.tolist():
+                    _check_finite(run, loss, "loss")
+                    rows = _rows_of_next_step(run)
+                    progress.count(loss, rows)
+                    tell(StepDone(progress.epoch, progress.step, loss, rows))
                 if interruption.wished:
                     save(run)
                     return _end("interrupted", tell)
@@ -64,6 +64,12 @@ def training_step(run: Run) -> Callable[[Tensor, Tensor], Tensor]:
         return loss
 
     return step
+
+
+def _rows_of_next_step(run: Run) -> int:
+    """How many rows the step after those that are counted sees: the last of an epoch may see fewer."""
+    batch = run.config.training.batch_size
+    return min(batch, len(run.problem.train) - run.progress.step * batch)
 
 
 def _gave_up(run: Run) -> bool:
