@@ -7,10 +7,10 @@ FULL := $(VENV)/.installed-dev
 PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all lint format size fixtures tour clean
+.PHONY: help setup train test test-all lint format size fixtures tour bench bench-quick clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(FULL)  ## install everything for working on Pullback into .venv (done once)
 	@echo "Ready: $(PY), with Pullback and its development tools"
@@ -45,8 +45,16 @@ fixtures: $(FULL)  ## record PyTorch's answers anew, for the tests that run with
 tour: $(FULL)  ## run docs/tour.md from top to bottom
 	@$(PY) scripts/run_document.py docs/tour.md
 
+bench: $(FULL)  ## measure Pullback beside its peers (20 minutes; BENCH="--workloads W1,W2" for less)
+	@$(PY) -m bench.install_peers
+	@$(PY) -m bench $(BENCH)
+
+bench-quick: $(FULL)  ## see whether everything that `make bench` measures runs; writes nothing
+	@$(PY) -m bench.install_peers
+	@$(PY) -m bench --quick $(BENCH)
+
 clean:  ## remove the environment and everything that was built (runs/ stays)
-	rm -rf $(VENV) build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-peers build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(PY):

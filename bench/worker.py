@@ -69,7 +69,6 @@ class Worker:
         calls = -(-steps // contender.steps_per_call) - 1
         if calls > 0:
             losses += contender.run(calls, 1)
-        self.seconds_per_call = self.seconds_of_a_call()
         return {"first": first, "losses": losses[:steps]}
 
     def seconds_of_a_call(self) -> float:
@@ -82,6 +81,7 @@ class Worker:
 
     def measure(self, seconds: float) -> dict[str, Any]:
         """About so many seconds of calls, after a tenth of that to get warm."""
+        self.seconds_per_call = self.seconds_per_call or self.seconds_of_a_call()
         self.timed(self.calls_in(seconds / 10))
         calls = self.calls_in(seconds)
         taken, loss = self.timed(calls)

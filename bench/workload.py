@@ -1,5 +1,6 @@
 """What a workload is, and the data that several of them share. NumPy only: every peer's environment has it."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -75,7 +76,7 @@ def dense_layers(*sizes: int) -> Weights:
     """Weights w1 (in, out), b1 (out,), w2, b2 and so on, uniform within ±1/√in as PyTorch draws them."""
     rng = np.random.default_rng(0)
     weights: Weights = {}
-    for i, (n_in, n_out) in enumerate(zip(sizes, sizes[1:], strict=False), start=1):
+    for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes), start=1):
         bound = n_in**-0.5
         weights[f"w{i}"] = rng.uniform(-bound, bound, (n_in, n_out)).astype(np.float32)
         weights[f"b{i}"] = rng.uniform(-bound, bound, n_out).astype(np.float32)

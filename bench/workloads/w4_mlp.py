@@ -1,5 +1,6 @@
 """W4. 784-1024-1024-10 with ReLU, cross-entropy, Adam, batch 256: nearly all of it is matrix products."""
 
+import itertools
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -15,7 +16,7 @@ BATCH = 256
 
 def product_flops() -> int:
     """Each layer's product, and those for the gradients of its weight and of its input; the pixels need none."""
-    layers = [n_in * n_out for n_in, n_out in zip(SIZES, SIZES[1:], strict=False)]
+    layers = [n_in * n_out for n_in, n_out in itertools.pairwise(SIZES)]
     return 2 * BATCH * (3 * sum(layers) - layers[0])
 
 
