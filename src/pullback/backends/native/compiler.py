@@ -21,6 +21,9 @@ import llvmlite.binding as llvm
 from pullback.backends.native.code_cache import CodeCache
 from pullback.backends.native.hardware import cache_folder
 
+# Machine code lives as long as the process: nobody can know who still holds an address.
+_engines: list[Any] = []
+
 # The text of a module, or a function that writes it: called only when the kernel must be compiled.
 ModuleText = str | Callable[[], str]
 
@@ -45,7 +48,7 @@ def symbol(key: str) -> str:
     """The name of the function that the module of this key's kernel must define.
 
     >>> symbol("sum of 8 numbers")
-    'k_76adf81a89ea43f7a1f5e1ba62d2edf2'
+    'k_c603575fe4bc6fe64194c7a225df1253'
     """
     return "k_" + hashlib.sha256(key.encode()).hexdigest()[:32]
 
@@ -74,12 +77,12 @@ class Compiler:
     def __init__(self, cache: CodeCache) -> None:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-        llvm.initialize_native_asmparser()  # for inline assembly
         cpu, features = _processor()
         self._machine = llvm.Target.from_default_triple().create_target_machine(
             cpu=cpu, features=features, opt=3, reloc="default", codemodel="jitdefault"
         )
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly("", llvm.create_context()), self._machine)
+        _engines.append(self._engine)
         self._cache = cache
         self._addresses: dict[str, int] = {}
         self._lock = threading.RLock()
@@ -148,12 +151,12 @@ class Compiler:
         module = llvm.parse_assembly(text, llvm.create_context())  # its own context: the global one only ever grows
         module.triple = self._machine.triple
         module.verify()
-        _check_declarations(module)
         options = llvm.create_pipeline_tuning_options(speed_level=3)
         options.loop_vectorization = options.slp_vectorization = True
         options.loop_unrolling = options.loop_interleaving = True
         builder = llvm.create_pass_builder(self._machine, options)
         builder.getModulePassManager().run(module, builder)
+        _check_declarations(module)  # now that those that nothing calls are gone
         return module
 
 

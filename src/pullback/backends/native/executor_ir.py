@@ -499,7 +499,7 @@ declare i32 @QueryPerformanceCounter(ptr)
 # How a run treats numbers too small for the format's full precision: as 0. The rest of the mode is the standard one,
 # whatever the calling thread had set, so that all threads compute alike. 0x9fc0: flush results to zero (FTZ), take
 # operands as zero (DAZ), round to nearest, no traps.
-_X86_DENORMALS = """
+_X86 = """
 define internal i64 @flush_denormals() nounwind {
   %mode = alloca i32, align 4
   call void @llvm.x86.sse.stmxcsr(ptr %mode)
@@ -518,10 +518,11 @@ define internal void @restore_denormals(i64 %before) nounwind {
 }
 declare void @llvm.x86.sse.stmxcsr(ptr)
 declare void @llvm.x86.sse.ldmxcsr(ptr)
+declare void @llvm.x86.sse2.pause()
 """
 
 # Bit 24 of FPCR is FZ, which flushes operands and results.
-_ARM_DENORMALS = """
+_ARM = """
 define internal i64 @flush_denormals() nounwind {
   %before = call i64 @llvm.aarch64.get.fpcr()
   call void @llvm.aarch64.set.fpcr(i64 u0x1000000)
@@ -533,9 +534,10 @@ define internal void @restore_denormals(i64 %before) nounwind {
 }
 declare i64 @llvm.aarch64.get.fpcr()
 declare void @llvm.aarch64.set.fpcr(i64)
+declare void @llvm.aarch64.isb(i32)
 """
 
-_NO_DENORMALS = """
+_OTHERS = """
 define internal i64 @flush_denormals() nounwind {
   ret i64 0
 }
@@ -544,13 +546,9 @@ define internal void @restore_denormals(i64 %before) nounwind {
 }
 """
 
-_DENORMALS = {"x86": _X86_DENORMALS, "arm": _ARM_DENORMALS, "": _NO_DENORMALS}
+_PROCESSORS = {"x86": _X86, "arm": _ARM, "": _OTHERS}
 # Tells the processor that a loop only waits. On Arm `yield` does nothing and `isb` takes some nanoseconds.
-_PAUSES = {
-    "x86": 'call void asm sideeffect "pause", "~{memory}"()',
-    "arm": 'call void asm sideeffect "isb", "~{memory}"()',
-    "": "",
-}
+_PAUSES = {"x86": "call void @llvm.x86.sse2.pause()", "arm": "call void @llvm.aarch64.isb(i32 15)", "": ""}
 
 
 def _family(machine: str) -> str:
@@ -568,7 +566,7 @@ def executor_text(machine: str = "", has_threads: bool = HAS_THREADS) -> str:
     """
     family = _family(machine or platform.machine())
     clock = _POSIX_CLOCK if has_threads else _WINDOWS_CLOCK
-    parts = [_WAITING, _MEETING, _TASK, _STEP, _RUN, clock, _DENORMALS[family]]
+    parts = [_WAITING, _MEETING, _TASK, _STEP, _RUN, clock, _PROCESSORS[family]]
     if has_threads:
         parts += [_WORKER, _TEAM]
     words = {name: value for name, value in globals().items() if name.isupper() and isinstance(value, int | str)}

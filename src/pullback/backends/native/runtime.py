@@ -162,18 +162,16 @@ class Team:
         self._processors = len(allowed_cpus())
         patience = _PATIENCE_NS if threads <= self._processors else 0
         with _signals_kept_away():
-            for number in range(len(self._desks) + 1, min(threads, MOST_THREADS) + 1):
-                if number == threads:
-                    break
+            for number in range(len(self._desks) + 1, min(threads, MOST_THREADS)):
                 desk = _new_desk(number, patience)
                 thread = _start_thread(_functions()[WORK], int(desk.ctypes.data))
                 if thread is None:
                     _tell_of_missing_threads(number, threads)
-                    return number
+                    break
                 self._desks.append(desk)
                 self._threads.append(thread)
                 self._addresses[number] = desk.ctypes.data
-        return min(threads, len(self._desks) + 1)
+        return len(self._desks) + 1
 
     def dismiss(self, seconds: float) -> bool:
         """End all workers, unless a run goes on for longer than so many seconds; whether they are gone."""
