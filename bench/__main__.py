@@ -16,6 +16,7 @@ from rich.table import Table
 from bench import machine, report, results
 from bench.field import PEERS
 from bench.install_peers import ENVIRONMENT
+from bench.judge import set_apart
 from bench.measure import Measurement, Settings
 from bench.picture import draw
 from bench.quiet import QUIET
@@ -55,6 +56,7 @@ def measure(name: str, settings: Settings, folder: Path, status: Status) -> resu
     rate = machine.product_rate() if load(name).WORKLOAD.product_flops else None
     measurement = Measurement(name, settings, folder, say=status.update if console.is_terminal else console.print)
     entries, others = measurement.run(), measurement.watch.share_of_others()
+    set_apart(entries)
     return results.Result(name, described, settings.rounds, settings.seconds, entries, rate, others)
 
 

@@ -27,13 +27,14 @@ BARS_HEAD = (
     "in an epoch × PyTorch eager (bar)",
     "best mode × the best peer in its best mode (bar)",
 )
-PREAMBLE = """`make bench` measures this. Each contender runs in a process of its own, in float32, with the number of threads
-that it takes by itself; one runs at a time, in rounds A B C … A B C …; a figure is the median of the rounds. All start
-from the same weights and see the same batches; the losses of the first steps are compared, and a contender that differs
-by more than a thousandth does not count. Called step by step, a contender finds its batches cut out beforehand, as
-tensors of its own; inside an epoch (JAX's scan, Pullback's epoch) they are gathered by row number, and that is part of
-the time. The loss is fetched every hundred calls. "Cold" is a first call with nothing kept on disk by an earlier
-process."""
+PREAMBLE = """
+`make bench` measures this. Each contender runs in a process of its own, in float32, with the number of threads that it
+takes by itself; one runs at a time, in rounds A B C … A B C …; a figure is the median of the rounds. All start from the
+same weights and see the same batches; the losses of the first steps are compared, and a contender that differs by more
+than a thousandth does not count. Called step by step, a contender finds its batches cut out beforehand, as tensors of
+its own; inside an epoch (JAX's scan, Pullback's epoch) they are gathered by row number, and that is part of the time.
+The loss is fetched every hundred calls. "Cold" is a first call with nothing kept on disk by an earlier process.
+""".strip()
 
 
 def duration(seconds: float) -> str:

@@ -1,5 +1,6 @@
 """Pullback: the compiled step called from Python, and inside a native epoch."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
@@ -10,6 +11,7 @@ import pullback as pb
 from bench.contender import Contender, called
 from bench.threads import blas_threads
 from bench.workload import Array
+from pullback.utils.data import DataLoader, TensorDataset
 
 
 def threads() -> str:
@@ -43,26 +45,20 @@ def build(workload: ModuleType, mode: str) -> Contender:
 
 
 def pullback_epoch(
-    step: Callable[..., Any], data: Sequence[Array], order: Array | None, steps: int
+    step: Any, data: Sequence[Array], order: Array | None, steps: int
 ) -> Callable[[int, int], list[float]]:
-    """HOOK: run(epochs, every) with every loss; `order` (steps, b) are the rows of each batch, None for all of them.
-
-    There is no native epoch yet, so Python gathers each batch and calls the step. `IN_AN_EPOCH` says which it is.
-    """
+    """run(epochs, every) with every loss; `order` (steps, b) are the rows of each batch, None for all of them."""
     whole = _tensors(data)
+    loader = None if order is None else DataLoader(TensorDataset(*whole), batch_sampler=list(order))
 
     def run(epochs: int, every: int) -> list[float]:
-        losses = []
+        losses: list[float] = []
         for _ in range(epochs):
-            for i in range(steps):
-                batch = whole if order is None else _tensors([array[order[i]] for array in data])
-                losses.append(step(*batch))
-        return [float(loss) for loss in losses]
+            for several in step.over(itertools.repeat(whole, steps) if loader is None else loader):
+                losses += several.tolist()
+        return losses
 
     return run
-
-
-IN_AN_EPOCH = False  # HOOK: True as soon as `pullback_epoch` runs natively
 
 
 def native_seconds(contender: Contender) -> float | None:
@@ -71,11 +67,10 @@ def native_seconds(contender: Contender) -> float | None:
 
 
 def note(mode: str) -> str:
-    """What a reader of the table has to know: the backend, and whether an epoch is one."""
+    """What a reader of the table has to know: the backend."""
     from pullback.backends.choose import default_backend
 
-    fallback = "; no native epoch yet: Python gathers and calls" if mode == "epoch" and not IN_AN_EPOCH else ""
-    return f"{default_backend()} backend{fallback}"
+    return f"{default_backend()} backend"
 
 
 def _tensors(batch: Sequence[Array]) -> tuple[Any, ...]:
