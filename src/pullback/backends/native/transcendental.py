@@ -67,13 +67,13 @@ def _exp(b: ir.IRBuilder, x: Number) -> Number:
 
 
 def _expm1(b: ir.IRBuilder, x: Number) -> Number:
-    """eˣ − 1 = 2ⁿ·(eʳ − 1) + (2ⁿ − 1), all halved until the end so that 2ⁿ is finite."""
+    """eˣ − 1 = 2ⁿ·(eʳ − 1) + (2ⁿ − 1), all halved until the end so that 2ⁿ is finite; x itself where it is tiny."""
     m = maths(b, x)
     shifted, r = _reduce(m, m.at_least(x, -2.0 * m.format.mantissa))
     half = m.power_of_two(shifted, 0.5)
     y = m.mul(m.fma(half, _expm1_reduced(m, r), m.sub(half, 0.5)), 2.0)
     y = m.select(m.compare(">", x, m.format.ln_most), math.inf, y)
-    return m.with_sign(y, x)
+    return m.select(m.compare("<", m.abs(x), 2.0 ** -(m.format.mantissa + 2)), x, y)
 
 
 def _sigmoid(b: ir.IRBuilder, x: Number) -> Number:
@@ -102,7 +102,7 @@ def _tanh(b: ir.IRBuilder, x: Number) -> Number:
     far = m.sub(1.0, m.div(2.0, m.fma(_exp_reduced(m, r), power, 1.0)))
     square = m.mul(x, x)
     near = m.fma(m.mul(m.polynomial(square, TANH_TAIL), square), x, x)
-    return m.select(m.compare("<", magnitude, 0.6), near, m.with_sign(far, x))
+    return m.with_sign(m.select(m.compare("<", magnitude, 0.6), near, far), x)
 
 
 # Logarithms
@@ -263,7 +263,7 @@ def _reduce_huge(m: Maths, x: Number, wide: Number) -> tuple[Number, Number]:
 def _circular_reduced(m: Maths, r: Number, quarters: Number) -> Number:
     """sin(r + so many quarters of a turn), |r| ≤ ¼π."""
     square = m.mul(r, r)
-    sine = m.fma(m.mul(m.polynomial(square, SIN_TAIL), square), r, r)
+    sine = m.mul(m.polynomial(square, (1.0, *SIN_TAIL)), r)  # keeps the sign of 0
     cosine = m.fma(m.polynomial(square, COS_TAIL), square, 1.0)
     odd = m.b.icmp_unsigned("!=", m.b.and_(quarters, m.integer(1)), m.integer(0))
     sign = m.b.shl(m.b.and_(quarters, m.integer(2)), m.integer(62))
@@ -273,7 +273,8 @@ def _circular_reduced(m: Maths, r: Number, quarters: Number) -> Number:
 def _pow(b: ir.IRBuilder, x: Number, y: Number) -> Number:
     """|x|ʸ = 2^(y·log₂|x|), negative for a negative x and an odd y. float32 works in float64; float64: LLVM's."""
     if isinstance(x.type, ir.DoubleType):
-        return maths(b, x).intrinsic("llvm.pow", x, y)
+        m = maths(b, x)
+        return m.intrinsic("llvm.pow", _flushed(m, x), _flushed(m, y))
     m = Maths(b, FLOAT64)
     base, power = b.fpext(x, m.format.number), b.fpext(y, m.format.number)
     size = m.abs(base)
@@ -287,6 +288,12 @@ def _pow(b: ir.IRBuilder, x: Number, y: Number) -> Number:
         b.or_(m.compare("==", base, 1.0), b.and_(m.compare("==", size, 1.0), m.compare("==", m.abs(power), math.inf))),
     )
     return b.fptrunc(_signed_power(m, m.select(is_one, 1.0, z), base, power), x.type)
+
+
+def _flushed(m: Maths, x: Number) -> Number:
+    """0 with the sign of x where x is below the normal numbers: the C library errs for those in threads that flush."""
+    tiny = m.compare("<", m.abs(x), m.format.least)
+    return m.select(tiny, m.with_sign(m.number(0.0), x), x)
 
 
 def _log2(m: Maths, x: Number) -> Number:

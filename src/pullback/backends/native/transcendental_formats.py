@@ -7,11 +7,19 @@ the function smallest, then rounded to the format. Coefficients ascend. The erro
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from llvmlite import ir
 
 Coefficients = Sequence[float]
+_LN2 = Fraction(math.log(2.0)) + Fraction(2.3190468138462996e-17)  # to 106 bits
+
+
+def _below(kind: type[np.floating], exact: Fraction) -> float:
+    """The largest number of this kind that is not above a positive one."""
+    nearest = kind(float(exact))
+    return float(np.nextafter(nearest, kind(0)) if Fraction(float(nearest)) > exact else nearest)
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,7 @@ class Format:
     def ln2(self) -> tuple[float, float]:
         """ln 2 in two parts of this format."""
         high = float(self.numpy(math.log(2.0)))
-        return high, (_LN2_FLOAT64 - high) + _LN2_REST
+        return high, float(_LN2 - Fraction(high))
 
     @property
     def least(self) -> float:
@@ -56,23 +64,19 @@ class Format:
 
     @property
     def ln_least(self) -> float:
-        """Where exp leaves the normal numbers, rounded up."""
-        return float(np.nextafter(self.numpy(math.log(self.least)), self.numpy(0)))
+        """The smallest number whose exp is normal: −(bias − 1)·ln 2, rounded up."""
+        return -_below(self.numpy, (self.bias - 1) * _LN2)
 
     @property
     def ln_most(self) -> float:
-        """The largest number whose exp is finite."""
-        exact = (self.bias + 1) * math.log(2.0)
-        return float(np.nextafter(self.numpy(exact), self.numpy(0)))
+        """The largest number whose exp is finite: (bias + 1)·ln 2, rounded down."""
+        return _below(self.numpy, (self.bias + 1) * _LN2)
 
     def bits(self, x: float) -> int:
         """The number as an integer."""
         kind = np.int32 if self.integer.width == 32 else np.int64
         return int(self.numpy(x).view(kind))
 
-
-_LN2_FLOAT64 = math.log(2.0)
-_LN2_REST = 2.3190468138462996e-17  # ln 2 − float64(ln 2)
 
 FLOAT32 = Format(
     number=ir.FloatType(), integer=ir.IntType(32), mantissa=23, bias=127, numpy=np.float32,
