@@ -1,7 +1,9 @@
 """Loops over an emitted function, run on arrays, and the errors of what they give."""
 
 import ctypes
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +19,11 @@ _TYPES = {np.dtype(np.float32): ir.FloatType(), np.dtype(np.float64): ir.DoubleT
 _POINTER, _COUNT = ir.PointerType(), ir.IntType(64)
 _ALL_PATTERNS = 1 << 32
 _BLOCK = 1 << 17
+_FLUSH = 0x8040  # FTZ and DAZ
 
 
-def loop_module(emit: Emitter, dtype: Any, inputs: int = 1) -> str:
-    """LLVM code of `for i in range(n): y[i] = emit(x[i], …)`."""
+def loop_module(emit: Emitter, dtype: Any, inputs: int = 1, flush: bool = False) -> str:
+    """LLVM code of `for i in range(n): y[i] = emit(x[i], …)`; `flush`: with denormals flushed (on x86)."""
     real, module = _TYPES[np.dtype(dtype)], ir.Module("loop")
     kind = ir.FunctionType(ir.VoidType(), [_POINTER] * (inputs + 1) + [_COUNT])
     function = ir.Function(module, kind, "loop")
@@ -29,6 +32,7 @@ def loop_module(emit: Emitter, dtype: Any, inputs: int = 1) -> str:
         pointer.add_attribute("noalias")
     entry, body, end = (function.append_basic_block(name) for name in ("entry", "body", "end"))
     b = ir.IRBuilder(entry)
+    before = flush_denormals(b) if flush else None
     b.cbranch(b.icmp_signed(">", count, _COUNT(0)), body, end)
     b.position_at_end(body)
     i = b.phi(_COUNT)
@@ -40,8 +44,27 @@ def loop_module(emit: Emitter, dtype: Any, inputs: int = 1) -> str:
     i.add_incoming(following, body)
     b.cbranch(b.icmp_signed("<", following, count), body, end)
     b.position_at_end(end)
+    if before is not None:
+        set_control(b, before)
     b.ret_void()
     return str(module)
+
+
+def flush_denormals(b: ir.IRBuilder) -> ir.Value:
+    """Reads and writes denormals as 0 from here on; where the control word from before is kept (MXCSR of x86)."""
+    before, changed = b.alloca(ir.IntType(32)), b.alloca(ir.IntType(32))
+    kind = ir.FunctionType(ir.VoidType(), [_POINTER])
+    b.call(ir.Function(b.module, kind, "llvm.x86.sse.stmxcsr"), [before])
+    b.store(b.or_(b.load(before, typ=ir.IntType(32)), ir.IntType(32)(_FLUSH)), changed)
+    set_control(b, changed)
+    return before
+
+
+def set_control(b: ir.IRBuilder, place: ir.Value) -> None:
+    """Gives MXCSR what lies there."""
+    name = "llvm.x86.sse.ldmxcsr"
+    known = b.module.globals.get(name)
+    b.call(known or ir.Function(b.module, ir.FunctionType(ir.VoidType(), [_POINTER]), name), [place])
 
 
 def real_bytes(real: ir.Type) -> int:
@@ -73,9 +96,9 @@ def optimised(text: str, machine: Any) -> Any:
 class Loop:
     """An emitted function, compiled, on arrays of one dtype."""
 
-    def __init__(self, emit: Emitter, dtype: Any, inputs: int = 1) -> None:
+    def __init__(self, emit: Emitter, dtype: Any, inputs: int = 1, flush: bool = False) -> None:
         machine = target_machine()
-        self.dtype, module = np.dtype(dtype), optimised(loop_module(emit, dtype, inputs), machine)
+        self.dtype, module = np.dtype(dtype), optimised(loop_module(emit, dtype, inputs, flush), machine)
         self.text, self.assembly = str(module), machine.emit_assembly(module)
         self._engine = llvm.create_mcjit_compiler(module, machine)
         self._engine.finalize_object()
@@ -108,8 +131,8 @@ def errors_in_ulp(y: Array, exact: Array, dtype: Any) -> Array:
     be the same. `exact` holds more digits than dtype has, or is correctly rounded.
     """
     info = np.finfo(dtype)
-    wide, y = exact.astype(np.float64, copy=False), np.asarray(y)
     with np.errstate(all="ignore"):
+        wide = exact.astype(np.float64, copy=False)
         rounded = exact.astype(dtype)
         _, exponent = np.frexp(wide)
         ulp = np.ldexp(1.0, np.maximum(exponent - 1, info.minexp) - info.nmant)
@@ -129,9 +152,12 @@ def single_errors(y: Array, exact: Array) -> Array:
     with np.errstate(all="ignore"):
         error = np.abs(y - exact) * per_ulp.view(np.float64)
     error[(y == 0) & (np.abs(exact) < 2.0**-126)] = 0.0
-    plain = error < 1e6  # also false for NaN
-    if not plain.all():
-        rest = ~plain
+    rest = ~(error < 1e6)  # NaN, too
+    if rest.any():
+        with np.errstate(all="ignore"):
+            right = np.isinf(y) & (y == exact.astype(np.float32))
+        error[right] = 0.0
+        rest &= ~right
         error[rest] = errors_in_ulp(y[rest], exact[rest], np.float32)
     return error
 
@@ -152,12 +178,14 @@ def worst_single(loop: Callable[[Array], Array], reference: Reference, x: Array)
 
 
 def sweep(loop: Callable[[Array], Array], reference: Reference, start: int = 0, stop: int = _ALL_PATTERNS) -> Worst:
-    """The largest error over all float32 whose bits are from start to below stop."""
-    worst = Worst(-1.0, ())
-    for first in range(start, stop, _BLOCK):
+    """The largest error over all float32 whose bits are from start to below stop, on all processors."""
+
+    def block(first: int) -> Worst:
         x = np.arange(first, min(first + _BLOCK, stop), dtype=np.uint32).view(np.float32)
-        worst = max(worst, worst_single(loop, reference, x), key=lambda w: w.ulp)
-    return worst
+        return worst_single(loop, reference, x)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return max(pool.map(block, range(start, stop, _BLOCK)), key=lambda worst: worst.ulp)
 
 
 def stratified(count: int, dtype: Any = np.float32, seed: int = 0) -> Array:
@@ -171,9 +199,3 @@ def stratified(count: int, dtype: Any = np.float32, seed: int = 0) -> Array:
     field = np.arange(exponents, dtype=kind) << kind.type(info.nmant)
     field = np.concatenate([field, field | kind.type(1 << (info.bits - 1))])
     return (field[:, None] | fractions).ravel().view(dtype)
-
-
-def blocks(xs: Sequence[Array], size: int) -> Iterator[tuple[Array, ...]]:
-    """Arrays of one length, piece by piece."""
-    for start in range(0, len(xs[0]), size):
-        yield tuple(x[start : start + size] for x in xs)

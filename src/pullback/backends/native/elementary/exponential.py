@@ -65,8 +65,11 @@ def expm1(b: ir.IRBuilder, x: Number) -> Number:
     a = Arithmetic(b, x)
     within = a.at_least(a.at_most(x, a.choose(88.8, 709.9)), a.choose(-20.0, -40.0))
     n, half = a.nearest_power(within, a.choose(LOG2_E_SINGLE, LOG2_E_DOUBLE), less=1)
-    y = a.fma(half, small_expm1(a, _remainder(a, within, n)), a.sub(half, 0.5))
-    return a.with_sign(a.add(y, y), x)
+    growth = small_expm1(a, _remainder(a, within, n))
+    y = a.fma(half, growth, a.sub(half, 0.5))
+    # With n = 0 halving would lose the smallest numbers, where denormals are flushed.
+    near = b.fcmp_ordered("==", half, a.number(0.5))
+    return a.with_sign(a.where(near, growth, a.add(y, y)), x)
 
 
 def sigmoid(b: ir.IRBuilder, x: Number) -> Number:
@@ -74,8 +77,8 @@ def sigmoid(b: ir.IRBuilder, x: Number) -> Number:
     a = Arithmetic(b, x)
     within = a.at_least(a.at_most(x, a.choose(20.0, 40.0)), a.choose(-88.0, -708.8))
     n, power = a.nearest_power(within, a.choose(LOG2_E_SINGLE, LOG2_E_DOUBLE))
-    growth = a.fma(power, small_expm1(a, _remainder(a, within, n)), power)
-    return _over_one_more(a, growth)
+    grown = a.fma(power, small_expm1(a, _remainder(a, within, n)), power)  # e
+    return _over_one_more(a, grown)
 
 
 def tanh(b: ir.IRBuilder, x: Number) -> Number:
