@@ -46,6 +46,7 @@ class Entry:
     def __post_init__(self) -> None:
         self._touched = self.traced.touched()
         self._mode = mode.grad, get_default_dtype()
+        self._epoch: tuple[Any, Any] = None, None
         plain = len(self.leaves) == len(self.traced.arguments) and not self.same
         plain = plain and self.structure == flatten((tuple(self.leaves), {}))[1]
         # The types of the arguments where they are just tensors, so that most calls are checked in a microsecond.
@@ -97,6 +98,15 @@ class Entry:
         self._connect(before, numbers, values)
         return self.step.distribute(given, values)
 
+    def epoch(self, make: Callable[..., Any], given: Sequence[Tensor], sources: Sequence[Array] | None) -> Any:
+        """This form as a native epoch over these whole arrays, or over a batch that stays; kept for the next time."""
+        key = tuple(map(id, (*given, *(sources or ()))))
+        kept, epoch = self._epoch
+        if kept != key:  # what is kept holds them all, so that none has another's id
+            epoch = make(self.step, given, sources)
+            self._epoch = key, epoch
+        return epoch
+
     def _connect(self, before: Sequence[Value], numbers: Sequence[Array], values: Sequence[Value]) -> None:
         """Make the results differentiable outside, by running the program again for the backward pass."""
         inputs = [*before, *(Value(Type((), float64), number) for number in numbers)]
@@ -127,6 +137,7 @@ class Compiled:
         self.traces = 0
         self.latest: Entry | None = None
         self._entries: dict[Hashable, list[Entry]] = {}
+        self.rooms: dict[Hashable, list[Tensor]] = {}  # where batches that are gathered natively go, by their types
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if mode.recorder is not None:  # within another compiled function: part of its program

@@ -1,5 +1,7 @@
 """A compiled function over many batches: natively in portions where that can be, else call by call."""
 
+import itertools
+import operator
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,38 +24,73 @@ def run_over(
 ) -> Iterator[Any]:
     """The results of the function on each batch, those of several steps stacked; see `Compiled.over`."""
     iterator = iter(batches)
-    take_rows = iterator.take_rows if getattr(iterator, "has_rows", False) else None
-    if take_rows is None or compiled.backend != "native" or mode.recorder is not None:
+    if compiled.backend != "native" or mode.recorder is not None:
         yield from _call_by_call(compiled, iterator, advance, most)
-        return
-    yield from _in_portions(compiled, iterator, take_rows, advance, most)
+    elif getattr(iterator, "has_rows", False):
+        yield from _in_portions(compiled, iterator, advance, most)
+    else:
+        yield from _in_repeats(compiled, iterator, advance, most)
+
+
+def _native_epoch(compiled: "Compiled", given: Sequence[Tensor], sources: Sequence[Array] | None) -> Any:
+    """The function's present form as a native epoch; None where its steps need Python."""
+    from pullback.backends.native.epochs import NativeEpoch  # LLVM is loaded where it is first needed
+
+    entry, tensors = compiled._entry(tuple(given), {})
+    outside = mode.grad and entry.traced.differentiable
+    if outside or len(tensors) != len(given) or not NativeEpoch.can_run(entry.step):
+        return None
+    return entry.epoch(NativeEpoch, given, sources)
 
 
 def _in_portions(
-    compiled: "Compiled",
-    iterator: Iterator[Any],
-    take_rows: Callable[[int], tuple[Sequence[Array], Array] | None],
-    advance: Callable[[], Any] | None,
-    most: int,
+    compiled: "Compiled", iterator: Any, advance: Callable[[], Any] | None, most: int
 ) -> Iterator[Any]:
-    from pullback.backends.native.epochs import NativeEpoch, batch_tensors  # LLVM is loaded where it is first needed
+    """Batches that are rows of whole arrays: gathered inside."""
+    from pullback.backends.native.epochs import batch_tensors  # LLVM is loaded where it is first needed
 
-    epochs: dict[int, NativeEpoch] = {}  # by the size of the batch
-    portion, epoch = 1, None
-    while (taken := take_rows(min(portion, most or portion))) is not None:
+    portion = 1
+    while (taken := iterator.take_rows(min(portion, most or portion))) is not None:
         sources, order = taken
-        batch = order.shape[1]
-        given = epochs[batch].given if batch in epochs else batch_tensors(sources, batch)
-        entry, _ = compiled._entry(tuple(given), {})
-        if not NativeEpoch.can_run(entry.step) or (mode.grad and entry.traced.differentiable):
+        kind = order.shape[1], *((array.shape[1:], array.dtype) for array in sources)
+        if kind not in compiled.rooms:
+            compiled.rooms[kind] = batch_tensors(sources, order.shape[1])
+        given = compiled.rooms[kind]
+        epoch = _native_epoch(compiled, given, sources)
+        if epoch is None:
             yield from _row_by_row(compiled, sources, order, advance, most)
             yield from _call_by_call(compiled, iterator, advance, most)
             return
-        if batch not in epochs or epochs[batch].step is not entry.step:
-            epochs[batch] = NativeEpoch(entry.step, given, sources)  # type: ignore[arg-type]  # can_run has looked
-        epoch = epochs[batch]
-        yield epoch.step.result_of(epoch.run(order, advance))
+        yield epoch.step.result_of(epoch.run(len(order), order, advance))
         portion = epoch.steps_in_a_window()
+
+
+def _in_repeats(
+    compiled: "Compiled", iterator: Iterator[Any], advance: Callable[[], Any] | None, most: int
+) -> Iterator[Any]:
+    """Any batches: those that are the very same tensors several times over run in one native call."""
+    portion, waiting = 1, next(iterator, None)
+    while waiting is not None:
+        batch, repeats = _as_args(waiting), 1
+        limit = min(portion, most or portion)
+        while (waiting := next(iterator, None)) is not None and repeats < limit and _are_same(batch, waiting):
+            repeats += 1
+        plain = all(type(x) is Tensor for x in batch) and len(set(map(id, batch))) == len(batch)
+        epoch = _native_epoch(compiled, batch, None) if plain else None
+        if epoch is None:
+            yield from _call_by_call(compiled, itertools.repeat(batch, repeats), advance, most)
+            continue
+        yield epoch.step.result_of(epoch.run(repeats, None, advance))
+        portion = epoch.steps_in_a_window()
+
+
+def _as_args(batch: Any) -> tuple[Any, ...]:
+    return tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
+
+
+def _are_same(args: tuple[Any, ...], batch: Any) -> bool:
+    others = _as_args(batch)
+    return len(args) == len(others) and all(map(operator.is_, args, others))
 
 
 def _row_by_row(
@@ -69,8 +106,7 @@ def _call_by_call(
     results: list[Any] = []
     started = time.perf_counter()
     for batch in batches:
-        args = batch if isinstance(batch, (tuple, list)) else (batch,)
-        results.append(compiled(*args))
+        results.append(compiled(*_as_args(batch)))
         if advance is not None:
             advance()
         if (most and len(results) >= most) or time.perf_counter() - started > PORTION_SECONDS:

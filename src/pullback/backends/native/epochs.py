@@ -38,13 +38,14 @@ class NativeEpoch:
     """Runs a step on batch after batch of whole arrays.
 
     given: the tensors that stand for the batch, one per argument; their arrays are overwritten.
-    sources: for each the whole array, with rows of the same type.
+    sources: for each the whole array, with rows of the same type; None where the batch is the same in each step.
     """
 
-    def __init__(self, step: NativeStep, given: Sequence[Tensor], sources: Sequence[Array]) -> None:
-        self.step, self.given = step, given
-        self.sources = [np.ascontiguousarray(source) for source in sources]
-        self.batch = given[0].shape[0]
+    def __init__(self, step: NativeStep, given: Sequence[Tensor], sources: Sequence[Array] | None) -> None:
+        self.step, self.given = step, list(given)
+        self._kept = sources  # so that their ids stay theirs
+        self.sources = [np.ascontiguousarray(source) for source in sources or ()]
+        self.batch = given[0].shape[0] if sources else 0
         types = {j: step.executable.program.outputs[j].type for j in step.result_numbers()}
         self._results = {j: empty_array(type) for j, type in types.items()}
         per_step = sum(type.nbytes for type in types.values()) + step.numbers.nbytes + 8 * self.batch
@@ -68,7 +69,7 @@ class NativeEpoch:
         executable = self.step.executable
         (inner,) = executable.plans
         assert isinstance(inner, Plan)
-        count = len(self.given) + 1 + len(inner.tasks) + len(self._results)
+        count = len(self.sources) + 1 + len(inner.tasks) + len(self._results)
         # The plan's own memory holds the number of the step, whose address the tasks around need.
         plan = self.plan = Plan(np.zeros((count, TASK_WORDS), np.int64), address_of(executable.flag))
         before, after = self._fetching(), self._keeping()
@@ -87,7 +88,7 @@ class NativeEpoch:
 
     def _fetching(self) -> list[_Around]:
         around = []
-        for x, source in zip(self.given, self.sources, strict=True):
+        for x, source in zip(self.given, self.sources, strict=False):
             array = x._value.data
             assert array is not None
             row_bytes, batch = array.nbytes // self.batch, self.batch
@@ -123,10 +124,14 @@ class NativeEpoch:
             return 1
         return max(1, min(self.most, int(WINDOW_SECONDS / self.seconds_per_step)))
 
-    def run(self, order: Array, advance: Callable[[], Any] | None = None) -> dict[int, Value]:
-        """One step for each row of `order` (steps, batch), at most `most`; the results by number, stacked over steps."""
-        steps, step = len(order), self.step
-        self.order[:steps] = order
+    def run(self, steps: int, order: Array | None, advance: Callable[[], Any] | None = None) -> dict[int, Value]:
+        """So many steps, at most `most`, each on the rows that its row of `order` (steps, batch) names.
+
+        Gives the results by number, stacked over the steps.
+        """
+        step = self.step
+        if order is not None:
+            self.order[:steps] = order
         read = step.numbers_reader
         for s in range(steps):
             for k, number in read:
