@@ -4,23 +4,37 @@ import itertools
 import operator
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from pullback.base.dtypes import Array
 from pullback.base.trees import flatten, unflatten
 from pullback.ir.mode import mode
+from pullback.ir.node import Value
 from pullback.tensor.tensor import Tensor, from_array
-
-if TYPE_CHECKING:
-    from pullback.backends.compile import Compiled
 
 PORTION_SECONDS = 0.05  # after about so long, results are handed out
 
 
+class Repeatable(Protocol):
+    """A compiled function, as much of it as is needed to run it over batches; as `backends.compile.Compiled`.
+
+    `rooms` are the tensors that batches are gathered in, by size and types.
+    """
+
+    backend: str
+    rooms: dict[Any, list[Tensor]]
+
+    def __call__(self, *args: Any) -> Any:
+        """The function's result."""
+
+    def _entry(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, list[Tensor]]:
+        """The traced form for these arguments, and the tensors among them."""
+
+
 def run_over(
-    compiled: "Compiled", batches: Iterable[Any], advance: Callable[[], Any] | None, most: int
+    compiled: Repeatable, batches: Iterable[Any], advance: Callable[[], Any] | None, most: int
 ) -> Iterator[Any]:
     """The results of the function on each batch, those of several steps stacked; see `Compiled.over`."""
     iterator = iter(batches)
@@ -32,7 +46,7 @@ def run_over(
         yield from _in_repeats(compiled, iterator, advance, most)
 
 
-def _native_epoch(compiled: "Compiled", given: Sequence[Tensor], sources: Sequence[Array] | None) -> Any:
+def _native_epoch(compiled: Repeatable, given: Sequence[Tensor], sources: Sequence[Array] | None) -> Any:
     """The function's present form as a native epoch; None where its steps need Python."""
     from pullback.backends.native.epochs import NativeEpoch  # LLVM is loaded where it is first needed
 
@@ -43,9 +57,7 @@ def _native_epoch(compiled: "Compiled", given: Sequence[Tensor], sources: Sequen
     return entry.epoch(NativeEpoch, given, sources)
 
 
-def _in_portions(
-    compiled: "Compiled", iterator: Any, advance: Callable[[], Any] | None, most: int
-) -> Iterator[Any]:
+def _in_portions(compiled: Repeatable, iterator: Any, advance: Callable[[], Any] | None, most: int) -> Iterator[Any]:
     """Batches that are rows of whole arrays: gathered inside."""
     from pullback.backends.native.epochs import batch_tensors  # LLVM is loaded where it is first needed
 
@@ -66,20 +78,26 @@ def _in_portions(
 
 
 def _in_repeats(
-    compiled: "Compiled", iterator: Iterator[Any], advance: Callable[[], Any] | None, most: int
+    compiled: Repeatable, iterator: Iterator[Any], advance: Callable[[], Any] | None, most: int
 ) -> Iterator[Any]:
     """Any batches: those that are the very same tensors several times over run in one native call."""
     portion, waiting = 1, next(iterator, None)
     while waiting is not None:
         batch, repeats = _as_args(waiting), 1
+        if not all(type(x) is Tensor for x in batch) or len(set(map(id, batch))) < len(batch):
+            yield from _call_by_call(compiled, itertools.chain([batch], iterator), advance, most)
+            return
+        values = [x._value for x in batch]
         limit = min(portion, most or portion)
-        while (waiting := next(iterator, None)) is not None and repeats < limit and _are_same(batch, waiting):
+        while (waiting := next(iterator, None)) is not None and repeats < limit and _are_same(batch, values, waiting):
             repeats += 1
-        plain = all(type(x) is Tensor for x in batch) and len(set(map(id, batch))) == len(batch)
-        epoch = _native_epoch(compiled, batch, None) if plain else None
+        # Whoever gives the batches may have written the next one into the same tensors.
+        batch = tuple(x if x._value is v else Tensor(v) for x, v in zip(batch, values, strict=True))
+        epoch = _native_epoch(compiled, batch, None)
         if epoch is None:
-            yield from _call_by_call(compiled, itertools.repeat(batch, repeats), advance, most)
-            continue
+            rest = itertools.chain(itertools.repeat(batch, repeats), [] if waiting is None else [waiting], iterator)
+            yield from _call_by_call(compiled, rest, advance, most)
+            return
         yield epoch.step.result_of(epoch.run(repeats, None, advance))
         portion = epoch.steps_in_a_window()
 
@@ -88,20 +106,22 @@ def _as_args(batch: Any) -> tuple[Any, ...]:
     return tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
 
 
-def _are_same(args: tuple[Any, ...], batch: Any) -> bool:
+def _are_same(args: tuple[Tensor, ...], values: Sequence[Value], batch: Any) -> bool:
+    """Whether the batch is these very tensors, and nobody has written into them since they had these values."""
     others = _as_args(batch)
-    return len(args) == len(others) and all(map(operator.is_, args, others))
+    same = len(args) == len(others) and all(map(operator.is_, args, others))
+    return same and all(x._value is v for x, v in zip(args, values, strict=True))
 
 
 def _row_by_row(
-    compiled: "Compiled", sources: Sequence[Array], order: Array, advance: Callable[[], Any] | None, most: int
+    compiled: Repeatable, sources: Sequence[Array], order: Array, advance: Callable[[], Any] | None, most: int
 ) -> Iterator[Any]:
     batches = ([from_array(source.take(rows, axis=0)) for source in sources] for rows in order)
     return _call_by_call(compiled, batches, advance, most)
 
 
 def _call_by_call(
-    compiled: "Compiled", batches: Iterator[Any], advance: Callable[[], Any] | None, most: int
+    compiled: Repeatable, batches: Iterator[Any], advance: Callable[[], Any] | None, most: int
 ) -> Iterator[Any]:
     results: list[Any] = []
     started = time.perf_counter()
