@@ -66,6 +66,7 @@ class Task:
     node: Node | None = None
     operands: list[tuple[Buffer, Any]] = field(default_factory=list)  # of NumPy: buffers and types
     commits: bool = False  # writes what outlives the run: must not run after an error
+    plan: LoopPlan | ProductPlan | None = None  # how loops and products are cut
 
 
 @dataclass
@@ -290,7 +291,7 @@ class _Scheduler:
         self.tasks.append(
             Task(
                 "loops", nodes, reads, writes, [Argument(p) for p in pointers], plan.chunks, plan.text(),
-                lambda symbol: build_kernel(plan, symbol), _flops(nodes), sum(b.nbytes for b in (*reads, *writes)),
+                lambda symbol: build_kernel(plan, symbol), _flops(nodes), _loop_bytes(plan, reads, writes), plan=plan,
             )
         )  # fmt: skip
         for value, partial in partials.items():
@@ -303,7 +304,8 @@ class _Scheduler:
             Task(
                 "combine", [value.node], [partial], [target], [Argument(partial), Argument(target)], 1,
                 f"combine {name} {dtype.name} {chunks} x {cols}",
-                lambda symbol: build_combination(name, dtype, chunks, cols, symbol), chunks * cols, partial.nbytes,
+                lambda symbol: build_combination(name, dtype, chunks, cols, symbol), (chunks - 1) * cols,
+                partial.nbytes + target.nbytes,
             )
         )  # fmt: skip
 
@@ -351,7 +353,7 @@ class _Scheduler:
             Task(
                 "product", [node], list(operands), [target], arguments, plan.chunks, plan.text(),
                 lambda symbol: build_product(plan, symbol), 2 * plan.multiplications,
-                x.nbytes + y.nbytes + node.types[0].nbytes,
+                sum(min(b.nbytes, t.nbytes) for b, t in zip(operands, (x, y), strict=True)) + target.nbytes, plan=plan,
             )
         )  # fmt: skip
 
@@ -367,7 +369,9 @@ class _Scheduler:
         self.tasks.append(
             Task(
                 "loops", plan.nodes(), [source], [target], [Argument(source), Argument(target)], plan.chunks,
-                plan.text(), lambda symbol: build_kernel(plan, symbol), 0, source.nbytes + target.nbytes,
+                plan.text(), lambda symbol: build_kernel(plan, symbol), 0,
+                min(source.nbytes, target.nbytes) + target.nbytes,
+                plan=plan,
             )
         )  # fmt: skip
         return target, View(0, strides_of(value.shape))
@@ -381,10 +385,11 @@ class _Scheduler:
         if scratch is not None:
             pointers.append(scratch)
         writes = [target, *([self.flag] if special.can_fail else []), *([scratch] if scratch else [])]
+        touched = [b for i, b in enumerate(operands) if i not in special.unread] + [target]
         self.tasks.append(
             Task(
                 node.op.name, [node], operands, writes, [Argument(p) for p in pointers], special.chunks, special.text,
-                special.build, _flops([node]), sum(b.nbytes for b in (*operands, target)),
+                special.build, _flops([node]), sum(b.nbytes for b in touched),
             )
         )  # fmt: skip
 
@@ -395,12 +400,32 @@ class _Scheduler:
             Task(
                 "numpy", [node], [b for b, _ in operands], [t for t in targets if t is not None], node=node,
                 operands=operands, flops=_flops([node]),
+                nbytes=sum(b.nbytes for b in (*(b for b, _ in operands), *targets) if b is not None),
             )
         )  # fmt: skip
 
 
 def _flops(nodes: Sequence[Node]) -> int:
     return sum(n.op.count_flops([x.type for x in n.inputs], n.params) for n in nodes)
+
+
+def _loop_bytes(plan: LoopPlan, reads: Sequence[Buffer], writes: Sequence[Buffer]) -> int:
+    """Bytes that loops read and write: each buffer once as read, once as written."""
+    read: dict[Buffer, int] = {}
+    for value, buffer in zip(plan.inputs, reads, strict=True):
+        read[buffer] = min(buffer.nbytes, read.get(buffer, 0) + _taken_bytes(value, plan.nodes()))
+    return sum(read.values()) + sum(b.nbytes for b in dict.fromkeys(writes) if b.kind != "flag")
+
+
+def _taken_bytes(value: Value, nodes: Sequence[Node]) -> int:
+    """How much of a value is read: a part where it is only sliced, or rows are gathered from it."""
+    taken = 0
+    for node in nodes:
+        for k, x in enumerate(node.inputs):
+            if x is value and not (node.op.name == "slice" or (node.op.name == "gather" and k == 0)):
+                return value.type.nbytes
+            taken += node.types[0].nbytes if x is value else 0
+    return taken or value.type.nbytes
 
 
 def _collide(task: Task, earlier: Task) -> bool:

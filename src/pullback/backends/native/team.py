@@ -93,13 +93,13 @@ class Plan:
             team().lead(self._address, threads)
         return control[STEP]
 
-    def profile(self, threads: int, repeats: int) -> Array:
-        """Ticks that each task took, over so many runs; their sum is the whole time."""
+    def profile(self, threads: int, repeats: int, steps: int = 1) -> Array:
+        """Ticks that each task took, over so many runs of so many steps; their sum is the whole time."""
         ticks = np.zeros(len(self.tasks), np.int64)
         self._words[PROFILE] = ticks.ctypes.data
         try:
             for _ in range(repeats):
-                self.run(threads)
+                self.run(threads, steps)
         finally:
             self._words[PROFILE] = 0
         return ticks
