@@ -14,7 +14,7 @@ from rich.status import Status
 from rich.table import Table
 
 from bench import machine, report, results
-from bench.field import PEERS
+from bench.field import PEERS, all_contenders
 from bench.install_peers import ENVIRONMENT
 from bench.judge import set_apart
 from bench.measure import Measurement, Settings
@@ -22,6 +22,7 @@ from bench.picture import draw
 from bench.quiet import QUIET
 from bench.workload import load, modules
 
+PEERS_HELP = f"of {', '.join(PEERS)}, or one of their modes; all by default"
 HERE = Path(__file__).resolve().parent
 WIDTH = 140  # where there is no terminal to ask
 console = Console(width=None if sys.stdout.isatty() else WIDTH)
@@ -36,11 +37,17 @@ def chosen(given: str, known: list[str]) -> list[str]:
     return [name for name in known if not names or name in names]
 
 
+def chosen_contenders(given: str) -> list[str]:
+    """The contenders that a list of peers (`torch`) and single contenders (`torch/eager`) names."""
+    names = chosen(given, [*PEERS, *all_contenders()])
+    return [key for key in all_contenders() if key in names or key.split("/")[0] in names]
+
+
 def parse(arguments: list[str]) -> argparse.Namespace:
     """The options."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--workloads", default="", metavar="W1,W2", help=f"of {', '.join(modules())}; all by default")
-    parser.add_argument("--peers", default="", metavar="pullback,torch", help=f"of {', '.join(PEERS)}; all by default")
+    parser.add_argument("--peers", default="", metavar="pullback,torch/eager", help=PEERS_HELP)
     parser.add_argument("--rounds", type=int, default=7, help="per contender (default %(default)s)")
     parser.add_argument("--seconds", type=float, default=0.5, help="of a round, about (default %(default)s)")
     parser.add_argument("--quick", action="store_true", help="3 rounds of 0.1 s, to see whether everything runs")
@@ -86,9 +93,9 @@ def write(found: dict[str, results.Result]) -> None:
 def main(arguments: list[str]) -> int:
     """Measure what is asked for, show it, and write it."""
     options = parse(arguments)
-    names, peers = chosen(options.workloads, list(modules())), chosen(options.peers, list(PEERS))
+    names = chosen(options.workloads.upper(), list(modules()))
     rounds, seconds = (3, 0.1) if options.quick else (options.rounds, options.seconds)
-    settings = Settings(peers, rounds, seconds, options.environment)
+    settings = Settings(chosen_contenders(options.peers), rounds, seconds, options.environment)
     keeps = options.write or not (options.quick or options.peers)
     found = results.read(HERE / "results.json")
     if not options.redraw:

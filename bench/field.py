@@ -48,9 +48,9 @@ PEERS = {
 BASELINE = "torch/eager"  # the contender that ratios are against
 
 
-def contenders(peers: list[str]) -> list[tuple[str, str]]:
-    """(peer, mode) of everything that these peers are measured in."""
-    return [(peer, mode) for peer in peers for mode in PEERS[peer].modes]
+def all_contenders() -> list[str]:
+    """Everything that is measured, as `peer/mode`."""
+    return [f"{name}/{mode}" for name, peer in PEERS.items() for mode in peer.modes]
 
 
 def title(key: str) -> str:

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.field import PEERS, contenders
+from bench.field import PEERS
 from bench.process import Failed, Process
 from bench.quiet import Watch
 from bench.workload import load
@@ -40,9 +40,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to measure: so many rounds of about so many seconds, with the peers in that environment."""
+    """How to measure: so many rounds of about so many seconds, with the peers installed in that environment."""
 
-    peers: list[str]
+    contenders: list[str]
     rounds: int
     seconds: float
     environment: Path
@@ -54,8 +54,9 @@ class Measurement:
     def __init__(self, workload: str, settings: Settings, folder: Path, say: Say) -> None:
         self.workload, self.settings, self.folder, self.say = workload, settings, folder, say
         written = load(workload)
-        chosen = [pair for pair in contenders(settings.peers) if hasattr(written, PEERS[pair[0]].written)]
-        self.entries = {f"{peer}/{mode}": Entry() for peer, mode in chosen}
+        self.entries = {
+            key: Entry() for key in settings.contenders if hasattr(written, PEERS[key.split("/")[0]].written)
+        }
         self.watch = Watch()
 
     def run(self) -> dict[str, Entry]:

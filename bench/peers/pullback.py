@@ -10,7 +10,7 @@ import numpy as np
 import pullback as pb
 from bench.contender import Contender, called
 from bench.threads import blas_threads
-from bench.workload import Array
+from bench.workload import Array, Workload
 from pullback.utils.data import DataLoader, TensorDataset
 
 
@@ -40,23 +40,21 @@ def build(workload: ModuleType, mode: str) -> Contender:
 
     if mode == "call":
         return called(step, [_tensors(batch) for batch in work.batches()], wait=lambda: None)
-    order = work.order() if work.batch else None
-    return Contender(pullback_epoch(step, work.data(), order, work.steps), steps_per_call=work.steps)
+    return Contender(pullback_epoch(step, work), steps_per_call=work.steps)
 
 
-def pullback_epoch(
-    step: Any, data: Sequence[Array], order: Array | None, steps: int
-) -> Callable[[int, int], list[float]]:
-    """run(epochs, every) with every loss; `order` (steps, b) are the rows of each batch, None for all of them."""
-    whole = _tensors(data)
-    loader = None if order is None else DataLoader(TensorDataset(*whole), batch_sampler=list(order))
+def pullback_epoch(step: Any, work: Workload) -> Callable[[int, int], list[float]]:
+    """run(epochs, every): `step.over` the workload's batches, gathered inside, with the loss of each step."""
+    whole = _tensors(work.data())
+    rows = list(work.order()) if work.batch else []
+    loader = DataLoader(TensorDataset(*whole), batch_sampler=rows)
 
     def run(epochs: int, every: int) -> list[float]:
-        losses: list[float] = []
+        found = []
         for _ in range(epochs):
-            for several in step.over(itertools.repeat(whole, steps) if loader is None else loader):
-                losses += several.tolist()
-        return losses
+            batches = loader if work.batch else itertools.repeat(whole, work.steps)
+            found += [losses.numpy() for losses in step.over(batches)]
+        return np.concatenate(found).tolist()
 
     return run
 
@@ -67,10 +65,11 @@ def native_seconds(contender: Contender) -> float | None:
 
 
 def note(mode: str) -> str:
-    """What a reader of the table has to know: the backend."""
+    """What a reader of the table has to know: the backend, where it is not the native one."""
     from pullback.backends.choose import default_backend
 
-    return f"{default_backend()} backend"
+    backend = default_backend()
+    return "" if backend == "native" else f"{backend} backend"
 
 
 def _tensors(batch: Sequence[Array]) -> tuple[Any, ...]:

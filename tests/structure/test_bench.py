@@ -8,9 +8,9 @@ import pytest
 
 import pullback as pb
 from bench import quiet, report, results
-from bench.__main__ import chosen, parse
+from bench.__main__ import chosen, chosen_contenders, parse
 from bench.contender import called
-from bench.field import PEERS, contenders, title
+from bench.field import PEERS, all_contenders, title
 from bench.judge import counting, set_apart, verdicts
 from bench.measure import Entry
 from bench.process import REMOVED, Failed, Process, environment
@@ -69,7 +69,7 @@ def test_products_of_w4_are_counted() -> None:
 
 
 def test_options() -> None:
-    assert chosen("w3, W1".upper(), NAMES) == ["W1", "W3"]
+    assert chosen("W3, W1", NAMES) == ["W1", "W3"]
     assert chosen("", NAMES) == NAMES
     with pytest.raises(SystemExit, match="there is no W99"):
         chosen("W99", NAMES)
@@ -77,9 +77,10 @@ def test_options() -> None:
     assert (options.rounds, options.seconds, options.quick, options.peers) == (5, 0.5, True, "pullback,torch")
 
 
-def test_every_mode_has_a_title() -> None:
-    assert [title(f"{peer}/{mode}") for peer, mode in contenders(["numpy", "jax"])] == [
-        "NumPy by hand", "JAX jit per call", "JAX scan over an epoch"
+def test_peers_and_their_modes_can_be_chosen() -> None:
+    assert chosen_contenders("") == all_contenders()
+    assert list(map(title, chosen_contenders("jax,torch/eager"))) == [
+        "PyTorch eager", "JAX jit per call", "JAX scan over an epoch"
     ]  # fmt: skip
 
 
