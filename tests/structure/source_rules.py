@@ -11,6 +11,8 @@ from typing import NamedTuple
 from scripts.size import FRONT_DOOR, ROOMS
 
 PACKAGE = "pullback"
+# What a function may import when it is called, for what it brings along is heavy; and the room that may.
+LATE = {f"{PACKAGE}.backends.native": "backends"}  # LLVM: a fifth of a second that only compiled functions need
 PICKLING = {"pickle", "_pickle", "cPickle", "pickle5", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
 
@@ -180,14 +182,24 @@ def circles_from(start: str, graph: Mapping[str, list[str]], finished: set[str])
 
 
 def hidden_imports(modules: Modules) -> list[str]:
-    """Imports of our own modules inside functions, and by name through importlib: both hide a dependency."""
+    """Imports of our own modules inside functions, and by name through importlib: both hide a dependency.
+
+    Those in LATE may stand inside functions of their room. Like all others they count for layers and circles.
+    """
     return [
         f"{module.name}:{node.lineno} imports {name} inside {owner}: import it at the top of the module"
         for module in modules.values()
         for owner, node in late_nodes(module.tree)
         for name in imported_names(module, node)
-        if is_ours(name) or name.startswith(".")
+        if (is_ours(name) or name.startswith(".")) and not may_be_late(module, node, name)
     ]
+
+
+def may_be_late(module: Module, node: Importing, name: str) -> bool:
+    """Whether an import statement names something whose import may wait until it is needed."""
+    if isinstance(node, ast.Call):
+        return False
+    return any(room(module.name) == owner and name.startswith(heavy + ".") for heavy, owner in LATE.items())
 
 
 def late_nodes(tree: ast.Module) -> Iterator[tuple[str, Importing]]:

@@ -80,6 +80,30 @@ PLANTED: list[tuple[Rule, dict[str, str], str]] = [
         {"pullback.nn.a": "import importlib\nm = importlib.import_module('pullback.ir.node')"},
         "imports pullback.ir.node",
     ),
+    (
+        rules.hidden_imports,
+        {
+            "pullback.train.a": "def late():\n    from pullback.backends.native.step import S",
+            "pullback.backends.native.step": "",
+        },
+        "inside late()",
+    ),
+    (
+        rules.hidden_imports,
+        {
+            "pullback.backends.a": "import importlib\nm = importlib.import_module('pullback.backends.native.step')",
+            "pullback.backends.native.step": "",
+        },
+        "imports pullback.backends.native.step",
+    ),
+    (
+        rules.import_cycles,
+        {
+            "pullback.backends.a": "def late():\n    from pullback.backends.native.step import S",
+            "pullback.backends.native.step": "from pullback.backends.a import x",
+        },
+        "pullback.backends.a -> pullback.backends.native.step -> pullback.backends.a",
+    ),
     (rules.pickle_uses, {"pullback.files.a": "import pickle"}, "imports pickle"),
     (rules.pickle_uses, {"pullback.files.a": "def f():\n    from joblib import dump"}, "imports joblib"),
     (rules.pickle_uses, {"pullback.files.a": "np.load(path, allow_pickle=True)"}, "allow_pickle"),
@@ -95,6 +119,8 @@ HARMLESS = {
     "pullback.utils.data": "from pullback.nn import Linear",
     "pullback.ir": "",
     "pullback.ir.node": "import numpy as np\nnp.load(path, allow_pickle=False)",
+    "pullback.backends.choose": "def late():\n    from pullback.backends.native.step import S",
+    "pullback.backends.native.step": "import llvmlite",
     "pullback.nn": "from pullback.nn.linear import Linear",
     "pullback.nn.linear": "from pullback import ir\nfrom ..ir import node",
     "pullback.nn.plot": "def plot():\n    import matplotlib\n    return json.load(f)",
