@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -28,3 +29,14 @@ class Mode(threading.local):
 
 
 mode = Mode()
+
+
+@dataclass
+class Edits:
+    """How often any tensor was given another value, gradient or hook: who has looked once need not look again before
+    the number changes."""
+
+    count: int = 0
+
+
+edits = Edits()

@@ -6,12 +6,18 @@ from pullback.base.dtypes import DType
 from pullback.base.shapes import Shape, size_of
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Type:
     """Shape and dtype of a value; prints as `float32[10, 30]`."""
 
     shape: Shape
     dtype: DType
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Type) and self.dtype is other.dtype and self.shape == other.shape
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.dtype))
 
     @property
     def rank(self) -> int:

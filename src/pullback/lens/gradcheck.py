@@ -12,6 +12,7 @@ from pullback.base.errors import ArgumentError, DTypeError, GradientError
 from pullback.base.trees import flatten, leaf_paths, unflatten
 from pullback.grad.backward import enable_grad, grad
 from pullback.grad.reverse import nodes_behind
+from pullback.ir.mode import edits
 from pullback.ir.node import Node, Value
 from pullback.ops import attach_gradient
 from pullback.tensor.tensor import Tensor, as_leaf, from_array
@@ -182,10 +183,12 @@ def _as_variables(tensors: Sequence[Tensor], values: Sequence[Value] = ()) -> It
     try:
         for x, value in zip(tensors, values or before, strict=True):
             x._value = as_leaf(value, x, True)
+            edits.count += 1
         yield
     finally:
         for x, value in zip(tensors, before, strict=True):
             x._value = value
+            edits.count += 1
 
 
 def _floats(results: Any) -> list[Tensor]:

@@ -91,8 +91,7 @@ class Hyperparameters:
 
     def watch_switches(self) -> None:
         """Have a compiled step traced anew when one of the switches that were looked at is turned."""
-        names = tuple(self._switches)
-        watched(lambda: list(map(bool, map(self._group().get, names))), (self._key, "switches"))
+        watched(_Switches(self._group, tuple(self._switches)).read, (self._key, "switches"))
 
     def choice(self, name: str) -> Any:
         """One of a few values, on which the course of the update depends."""
@@ -101,3 +100,19 @@ class Hyperparameters:
     def at_start(self, name: str) -> float:
         """The number as it is now, for state that begins with it."""
         return float(self._group()[name])
+
+
+class _Switches:
+    """Whether hyperparameters are on, read again and again: what has not changed is not looked at twice."""
+
+    def __init__(self, group: Callable[[], Group], names: tuple[str, ...]) -> None:
+        self._group, self._names = group, names
+        self._seen: list[Any] = []
+        self._on: list[bool] = []
+
+    def read(self) -> list[bool]:
+        """One answer for each name."""
+        now = list(map(self._group().get, self._names))
+        if now != self._seen:
+            self._seen, self._on = now, list(map(bool, now))
+        return self._on

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
-from operator import itemgetter
+from operator import is_
 from typing import Any
 
 from pullback.grad.backward import enable_grad, no_grad
@@ -17,7 +17,6 @@ from pullback.tensor.tensor import Tensor
 from pullback.tensor.tracing import eagerly, watched
 
 State = dict[str, Tensor]
-_PARAMS = itemgetter("params")
 
 
 class Optimizer:
@@ -99,7 +98,7 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        watched(lambda: list(map(len, map(_PARAMS, self.param_groups))), (id(self), "sizes"))
+        watched(lambda: [len(group["params"]) for group in self.param_groups], (id(self), "sizes"))
         with no_grad():
             settings = [self._hyperparameters(place) for place in range(len(self.param_groups))]
             for p, name, place in self._named():
@@ -108,8 +107,12 @@ class Optimizer:
             for h in settings:
                 h.watch_switches()
             # A compiled step writes into these very tensors; it is traced anew when others take their place.
-            watched(lambda: list(map(id, chain.from_iterable(map(dict.values, self.state.values())))), (id(self), "state"))
+            tensors = list(self._all_state())
+            watched(lambda: all(map(is_, self._all_state(), tensors)), (id(self), "state"))
         return loss
+
+    def _all_state(self) -> Iterator[Tensor]:
+        return chain.from_iterable(map(dict.values, self.state.values()))
 
     def update(self, p: Tensor, g: Tensor, s: Mapping[str, Tensor], h: Hyperparameters) -> tuple[Tensor, State]:
         """The update rule: the parameter and its state after one step.

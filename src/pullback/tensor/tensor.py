@@ -9,7 +9,7 @@ import numpy as np
 from pullback.base.dtypes import Array, DType, from_numpy_dtype
 from pullback.base.errors import DTypeError, GradientError, ShapeError, TraceError
 from pullback.base.shapes import Shape
-from pullback.ir.mode import mode
+from pullback.ir.mode import edits, mode
 from pullback.ir.node import Value, leaked
 from pullback.ir.origin import user_frame
 from pullback.ir.types import Type
@@ -59,6 +59,7 @@ class Tensor:
 
     def refill(self, value: Value) -> None:
         """Put any value into the box."""
+        edits.count += 1
         if mode.recorder is not None:
             mode.recorder.before_write(self)
         if self.is_leaf and not value.requires_grad:
@@ -102,6 +103,7 @@ class Tensor:
         if self.is_leaf and requires_grad != self._value.requires_grad:
             if mode.recorder is not None:
                 raise TraceError("requires_grad is switched outside compiled functions, not within")
+            edits.count += 1
             self._value = as_leaf(self._value, self, requires_grad)
         return self
 
@@ -120,6 +122,7 @@ class Tensor:
             raise ShapeError(f"the gradient of {self._value.type} has that type too; got {gradient._value.type}")
         if mode.recorder is not None:
             mode.recorder.before_grad_write(self)
+        edits.count += 1
         self._grad = gradient
 
     @property
@@ -152,6 +155,7 @@ class Tensor:
             replaced = hook(Tensor(g))
             return None if replaced is None else replaced.value
 
+        edits.count += 1
         if self._value.hooks is None:
             self._value.hooks = []
         self._value.hooks.append(on_value)
@@ -289,6 +293,7 @@ class HookHandle:
     def remove(self) -> None:
         """Take the hook away; it is not called any more."""
         if self._hook in self._hooks:
+            edits.count += 1
             self._hooks.remove(self._hook)
 
 

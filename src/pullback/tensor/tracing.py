@@ -36,10 +36,14 @@ class GradWrite:
 
 @dataclass(slots=True, eq=False)
 class Guard:
-    """Something that the function's course depended on: it holds while `read()` still gives `expected`."""
+    """Something that the function's course depended on: it holds while `read()` still gives `expected`.
+
+    `is_counted` says that it cannot change without being counted among the edits of tensors.
+    """
 
     read: Callable[[], Any]
     expected: Any
+    is_counted: bool = False
 
 
 @dataclass(slots=True)
@@ -158,13 +162,13 @@ class Trace(Recorder):
         """The function's course depends on whether the tensor requires a gradient."""
         if tensor._value.scope is not self:
             value = tensor._value.requires_grad
-            self.guards.setdefault(("requires_grad", id(tensor)), Guard(lambda: tensor._value.requires_grad, value))
+            self.guards.setdefault(("requires_grad", id(tensor)), Guard(lambda: tensor._value.requires_grad, value, True))
 
     def watch_grad(self, tensor: Tensor) -> None:
         """The function's course depends on whether the tensor has a gradient already."""
         if self._is_outside(tensor) and id(tensor) not in self.grads:
             absent = tensor._grad is None
-            self.guards.setdefault(("grad", id(tensor)), Guard(lambda: tensor._grad is None, absent))
+            self.guards.setdefault(("grad", id(tensor)), Guard(lambda: tensor._grad is None, absent, True))
 
     def before_grad_write(self, tensor: Tensor) -> None:
         """The tensor is about to get another `.grad`."""
@@ -190,7 +194,7 @@ class Trace(Recorder):
         """The program, and what to do with its inputs and outputs."""
         if self.hooked:
             tensors, expected = zip(*self.hooked, strict=True)
-            self.guards["hooks"] = Guard(lambda: _hooks_of_all(tensors), list(expected))
+            self.guards["hooks"] = Guard(lambda: list(map(_HOOKS, tensors)), list(expected), True)
         leaves, structure = flatten(result)
         outputs: list[Value] = []
 
@@ -234,10 +238,6 @@ def _hooks_of(value: Value) -> list[Any] | None:
 
 
 _HOOKS = attrgetter("_value.hooks")
-
-
-def _hooks_of_all(tensors: Sequence[Tensor]) -> list[list[Any] | None]:
-    return [None if not hooks else list(hooks) for hooks in map(_HOOKS, tensors)]
 
 
 def _local_name(tensor: Tensor) -> str:

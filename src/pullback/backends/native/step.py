@@ -9,15 +9,18 @@ import ctypes
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter, call, eq, is_
-from sys import getrefcount
+from operator import attrgetter, call, is_
 from typing import Any
 
 import numpy as np
 
 from pullback.backends.native.executable import Executable, address_of, empty_array
+from pullback.backends.native.profile import profile
+from pullback.backends.report import Report
+from pullback.backends.native.holders import Holders
 from pullback.base.dtypes import Array
 from pullback.base.trees import LEAF, unflatten
+from pullback.ir.mode import edits
 from pullback.ir.node import Value, leaked
 from pullback.ir.program import Program
 from pullback.ir.types import Type
@@ -59,6 +62,7 @@ class NativeStep:
             if id(x) in written and x.is_leaf and x._alias_of is None
         }
         self.executable = Executable(run_native_passes(program), replaced)
+        self.calls = 0
         self._lock = threading.RLock()  # the words that a call fills in are there once
         self.numbers = np.zeros(max(len(traced.numbers), 1), np.float64)
         for k in range(len(traced.numbers)):
@@ -78,8 +82,9 @@ class NativeStep:
         self._only_read = [(i, x) for i, x in state if i not in in_place]
         self._read_tensors = [x for _, x in self._only_read]
         self._seen: list[Any] = [None] * len(self._only_read)  # weak references to the values that are bound
-        self._held: list[Any] = []  # what is overwritten: values and arrays, and the tensors of gradients
-        self._counts: list[int] | None = None  # how many hold each, when nobody does but us; None when not counted
+        self._holders = Holders()  # of what is overwritten: values and arrays, and the tensors of gradients
+        self._is_noted = False  # whether they were counted while nobody but us held anything
+        self._seen_edits = -1  # how many edits of tensors there were when all was last found in place
 
     def _sort_results(self) -> None:
         traced, outputs = self.traced, self.executable.program.outputs
@@ -143,12 +148,17 @@ class NativeStep:
                 executable.bind_result(j, array, fast_address_of(array))
                 results[j] = Value(type, array)
             executable.run()
+            self.calls += 1
             for j, type, array in self._small:
                 results[j] = Value(type, array.copy())
-            if self._counts is None:
-                self._show_gradients()
-                self._counts = list(map(getrefcount, self._held))
+            if not self._is_noted:
+                self._note_holders()
         return results
+
+    def report(self, name: str, seconds: float) -> Report:
+        """What the step does and how fast, measured for about so many seconds on copies of its state."""
+        with self._lock:
+            return profile(self.executable, self.arguments, name, self.calls, seconds)
 
     # Many calls in one
     def stays_in_place(self) -> bool:
@@ -181,18 +191,13 @@ class NativeStep:
                     executable.bind_result(j, array, address_of(array))
             for change in self._grad_writes:
                 change.tensor.grad = None
-            if self._counts is None:
-                self._show_gradients()
-                self._counts = list(map(getrefcount, self._held))
+            if not self._is_noted:
+                self._note_holders()
 
     def result_of(self, outputs: Mapping[int, Value]) -> Any:
         """The function's result, with these values in the places of its tensors."""
         leaves = [Tensor(outputs[x.output]) if isinstance(x, Place) else x for x in self.traced.results]
         return unflatten(self.traced.structure, leaves)
-
-    def _show_gradients(self) -> None:
-        for parameter, gradient in zip(self._grad_tensors, self._grads, strict=True):
-            parameter._grad = gradient
 
     def distribute(self, given: Sequence[Tensor], outputs: Any) -> Any:
         """Write what is not written in place, and give the function's result; `outputs` are values by number."""
@@ -208,11 +213,16 @@ class NativeStep:
     # State
     def is_undisturbed(self) -> bool:
         """Whether all state is where it was, and nobody else holds what is about to be overwritten."""
+        if not self._is_noted or (edits.count != self._seen_edits and not self._is_in_place()):
+            return False
+        self._seen_edits = edits.count
+        return self._holders.are_same()
+
+    def _is_in_place(self) -> bool:
+        """Whether every tensor concerned has the value, and every parameter the gradient, that it was left with."""
         return (
-            self._counts is not None
-            and list(map(getrefcount, self._held)) == self._counts
-            and list(map(_VALUE, self._owned_tensors)) == self._owners
-            and list(map(call, self._seen)) == list(map(_VALUE, self._read_tensors))
+            all(map(is_, map(_VALUE, self._owned_tensors), self._owners))
+            and all(map(is_, map(call, self._seen), map(_VALUE, self._read_tensors)))
             and all(map(is_, map(_GRAD, self._grad_tensors), self._grads))
         )
 
@@ -232,19 +242,28 @@ class NativeStep:
                 array = empty_array(type)
                 self._grads[k] = Tensor(Value(type, array))
                 self.executable.bind_result(kept, array, address_of(array))
-        self._held = [x for value in self._owners for x in (value, value.data)]
-        self._held += [x for grad in self._grads for x in (grad, grad._value, grad._value.data)]
-        self._counts = None
+        held = [x for value in self._owners for x in (value, value.data)]
+        self._holders.watch([*held, *(x for grad in self._grads for x in (grad, grad._value, grad._value.data))])
+        self._is_noted = False
 
     def _still_alone(self) -> list[bool]:
         """For each owned state and kept gradient, whether nobody else holds it."""
-        if self._counts is None:
+        if not self._is_noted:
             return [False] * (len(self._owned) + len(self._grads))
-        same = list(map(eq, map(getrefcount, self._held), self._counts))
+        same = self._holders.alone()
         states, grads = same[: 2 * len(self._owned)], same[2 * len(self._owned) :]
         return [all(states[k : k + 2]) for k in range(0, len(states), 2)] + [
             all(grads[k : k + 3]) for k in range(0, len(grads), 3)
         ]
+
+    def _note_holders(self) -> None:
+        """After a call that took state over: show the gradients, and count who holds what from now on."""
+        for parameter, gradient in zip(self._grad_tensors, self._grads, strict=True):
+            parameter._grad = gradient
+            edits.count += 1
+        parameter = gradient = None
+        self._holders.note()
+        self._is_noted = True
 
     def _own(self, k: int, number: int, x: Tensor) -> None:
         """Move the tensor's numbers into memory that nobody else knows."""
@@ -254,6 +273,7 @@ class NativeStep:
         fresh = Value(value.type, array, value.requires_grad)
         fresh.owner, fresh.hooks, fresh.name = value.owner, value.hooks, value.name
         x._value = self._owners[k] = fresh
+        edits.count += 1  # other steps may have bound the old numbers
         self.executable.bind_input(number, array, address_of(array))
 
 
@@ -262,4 +282,5 @@ def _ready_array(value: Value) -> Array:
     array = value.data
     if array is None:
         raise leaked(value)
-    return array if array.flags.c_contiguous and array.flags.aligned else np.array(array, order="C")
+    flags = array.flags
+    return array if flags.c_contiguous and flags.aligned else np.array(array, order="C")
