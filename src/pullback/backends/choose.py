@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from pullback.backends.reference import ReferenceStep
+from pullback.backends.report import Report
 from pullback.base.errors import ArgumentError, BackendUnavailable, suggest
 from pullback.ir.node import Value
 from pullback.ir.program import Program
@@ -17,7 +18,9 @@ SETTING = "PULLBACK_BACKEND"
 
 
 class Step(Protocol):
-    """One traced form of a function on some backend."""
+    """One traced form of a function on some backend. `calls` counts how often it ran."""
+
+    calls: int
 
     def __call__(self, given: Sequence[Tensor], undisturbed: bool = False) -> Any:
         """Run on these arguments, write what is written, give the function's result."""
@@ -27,6 +30,9 @@ class Step(Protocol):
 
     def values(self, given: Sequence[Tensor]) -> list[Value]:
         """Run on these arguments; the program's outputs. What `distribute` writes is not written yet."""
+
+    def report(self, name: str, seconds: float) -> Report:
+        """What the step does and how fast, measured for about so many seconds; what it would change stays as it is."""
 
     def distribute(self, given: Sequence[Tensor], values: Sequence[Value]) -> Any:
         """Write what is written, and give the function's result."""

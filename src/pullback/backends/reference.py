@@ -1,10 +1,13 @@
 """The reference backend: each node through its NumPy meaning, in order. Every other backend is held against it."""
 
+import statistics
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from pullback.backends.report import Kernel, Report, places_of
 from pullback.base.dtypes import Array
 from pullback.base.errors import IndexOutOfRange
 from pullback.ir.node import Value, leaked
@@ -43,12 +46,51 @@ def prepare(program: Program) -> Executable:
     return run
 
 
+def profile(program: Program, inputs: Sequence[Array], name: str, calls: int, seconds: float) -> Report:
+    """Measure each node of a program through NumPy for about so many seconds, one run at the least."""
+    runs: list[list[float]] = []
+    began = time.perf_counter()
+    while not runs or time.perf_counter() - began < seconds:
+        runs.append(_timed_run(program, inputs))
+    medians = [statistics.median(column) for column in zip(*runs, strict=True)]
+    total = sum(medians)
+    kernels = []
+    for i, (node, took) in enumerate(zip(program.nodes, medians, strict=True)):
+        types = [x.type for x in node.inputs]
+        kernel = Kernel(
+            "numpy", f"NumPy {node.op.name} {node.types[0]}", (node.op.name,), places_of([node]), (i,), 1, 1, took,
+            took / (total or 1), node.op.count_flops(types, node.params), node.op.count_bytes(types, node.params),
+            why_numpy="the reference backend runs everything through NumPy",
+        )  # fmt: skip
+        kernels.append(kernel)
+    why = "one op after the other; NumPy's products may use more"
+    return Report(name, "reference", calls, 1, why, total, total, len(runs), tuple(kernels))
+
+
+def _timed_run(program: Program, inputs: Sequence[Array]) -> list[float]:
+    """The seconds of each node."""
+    known = dict(zip(program.inputs, inputs, strict=True))
+    seconds = []
+    with np.errstate(all="ignore"):
+        for node, dead in zip(program.nodes, program.last_uses(), strict=True):
+            arrays = [known[x] for x in node.inputs]
+            started = time.perf_counter()
+            outputs = node.op.run(arrays, node.params)
+            seconds.append(time.perf_counter() - started)
+            known.update((y, array) for y, array in zip(node.outputs, outputs, strict=True) if y is not None)
+            for value in dead:
+                known.pop(value, None)
+    return seconds
+
+
 class ReferenceStep:
     """Runs one traced form of a function node by node."""
 
     def __init__(self, traced: Traced, program: Program) -> None:
         self.traced = traced
-        self._outputs = program.outputs
+        self.calls = 0
+        self._program, self._outputs = program, program.outputs
+        self._given: list[Array] = []  # the arguments of the last call
         self._run = prepare(program)
 
     def __call__(self, given: Sequence[Tensor], undisturbed: bool = False) -> Any:
@@ -61,9 +103,18 @@ class ReferenceStep:
 
     def values(self, given: Sequence[Tensor]) -> list[Value]:
         """The program's outputs on these arguments and the present state."""
-        arrays = [_numbers_of(x) for x in (*given, *self.traced.state)]
-        arrays += [np.asarray(read(), np.float64) for read in self.traced.numbers]
-        return [Value(y.type, array) for y, array in zip(self._outputs, self._run(arrays), strict=True)]
+        self._given = [_numbers_of(x) for x in given]
+        outputs = self._run(self._inputs())
+        self.calls += 1
+        return [Value(y.type, array) for y, array in zip(self._outputs, outputs, strict=True)]
+
+    def _inputs(self) -> list[Array]:
+        arrays = [*self._given, *(_numbers_of(x) for x in self.traced.state)]
+        return arrays + [np.asarray(read(), np.float64) for read in self.traced.numbers]
+
+    def report(self, name: str, seconds: float) -> Report:
+        """What the step does and how long each op takes, on the last arguments; nothing is written."""
+        return profile(self._program, self._inputs(), name, self.calls, seconds)
 
     def distribute(self, given: Sequence[Tensor], values: Sequence[Value]) -> Any:
         """Write what is written, and give the function's result."""

@@ -88,7 +88,9 @@ def spreads_rows(source: Shape, shape: Shape, cols: int) -> bool:
         trailing -= 1
     while trailing and shape[trailing - 1] == 1:
         trailing -= 1
-    return size_of(shape[trailing:]) == cols and padded[:trailing] == shape[:trailing] and size_of(padded[trailing:]) == 1
+    return (
+        size_of(shape[trailing:]) == cols and padded[:trailing] == shape[:trailing] and size_of(padded[trailing:]) == 1
+    )
 
 
 class Fusion:
@@ -139,10 +141,8 @@ class Fusion:
                     yield source
             if kind == "inlined":
                 value = node.output
-                if self._size(value) > MOST_NODES // 2 and uses.get(value, 0) > 1:
-                    self._count[value] = 1
-                    yield value
-                elif self._size(value) > MOST_NODES:
+                most = MOST_NODES // 2 if uses.get(value, 0) > 1 else MOST_NODES
+                if self._size(value) > most:
                     self._count[value] = 1
                     yield value
         yield from self.program.outputs
@@ -202,10 +202,12 @@ class Fusion:
     def _candidates(self, root: Value, form: tuple[str, int, int]) -> list[Group]:
         if form[0] == "mixed":
             return []
-        probe, reach = Group(-1, "loops", size=(root.node.inputs[0] if form[0] != "full" else root).type.size), Reach()  # type: ignore[union-attr]  # roots have nodes
-        self._walk(root.node.inputs[0] if form[0] != "full" else root, "full", probe, reach, root)  # type: ignore[union-attr]
+        start = root if form[0] == "full" else root.node.inputs[0]  # type: ignore[union-attr]  # a reduction has a node
+        probe, reach = Group(-1, "loops", size=start.type.size), Reach()
+        self._walk(start, "full", probe, reach, root)
         found = {self.group_of[leaf] for leaf in reach.leaves if leaf in self.group_of}
-        found |= {group for leaf, modes in reach.leaves.items() if "full" in modes for group in self._readers.get(leaf, ())}
+        beside = [leaf for leaf, modes in reach.leaves.items() if "full" in modes]
+        found |= {group for leaf in beside for group in self._readers.get(leaf, ())}
         if root.type.size == 1 and form[0] == "full" and self._scalars is not None:
             found.add(self._scalars)
         if form[0] in ("row", "column"):  # beside another reduction of the same rows
@@ -233,7 +235,7 @@ class Fusion:
 
     def _fit(self, root: Value, form: tuple[str, int, int], group: Group) -> tuple[str, int | None, str] | None:
         """Level, columns and the way of looking at the input with which the root fits into the group."""
-        kind, rows, cols = form
+        kind, _, cols = form
         if kind == "full":
             if root.type.size == group.size:
                 return "full", group.cols, "full"

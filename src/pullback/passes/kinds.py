@@ -22,7 +22,7 @@ def is_inlined(node: Node | None) -> bool:
 
 
 def _is_left_to_numpy(node: Node) -> bool:
-    """Powers of integers go by repeated squaring, which no loop over places does well; nothing is done to no numbers."""
+    """Powers of integers go by repeated squaring, which no loop over places does well; no numbers need no loop."""
     is_empty = node.types[0].size == 0 or any(x.type.size == 0 for x in node.inputs)
     return is_empty or (node.op.name == "pow" and node.types[0].dtype.kind == "int")
 

@@ -161,8 +161,8 @@ class Trace(Recorder):
     def watch_requires_grad(self, tensor: Tensor) -> None:
         """The function's course depends on whether the tensor requires a gradient."""
         if tensor._value.scope is not self:
-            value = tensor._value.requires_grad
-            self.guards.setdefault(("requires_grad", id(tensor)), Guard(lambda: tensor._value.requires_grad, value, True))
+            guard = Guard(lambda: tensor._value.requires_grad, tensor._value.requires_grad, True)
+            self.guards.setdefault(("requires_grad", id(tensor)), guard)
 
     def watch_grad(self, tensor: Tensor) -> None:
         """The function's course depends on whether the tensor has a gradient already."""

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from pullback.backends.native.machine_code import compile_kernels, key_of
 from pullback.backends.native.executable import address_of, empty_array
-from pullback.backends.native.loops import KERNEL, POINTER
 from pullback.backends.native.executor import FLAGS, MEET, TASK_WORDS
-from pullback.backends.native.team import Plan
+from pullback.backends.native.loops import KERNEL, POINTER
+from pullback.backends.native.machine_code import compile_kernels, key_of
 from pullback.backends.native.scalars import I1, I64
 from pullback.backends.native.step import NativeStep
+from pullback.backends.native.team import Plan
 from pullback.base.dtypes import Array, from_numpy_dtype
 from pullback.ir.node import Value
 from pullback.ir.types import Type
@@ -87,7 +87,7 @@ class NativeEpoch:
         plan.tasks[len(before), FLAGS] |= MEET
 
     def _fetching(self) -> list[_Around]:
-        around = []
+        around: list[_Around] = []
         for x, source in zip(self.given, self.sources, strict=False):
             array = x._value.data
             assert array is not None
@@ -104,7 +104,8 @@ class NativeEpoch:
             )
         numbers = self.step.numbers
         arguments = [address_of(self.numbers), address_of(numbers), self.plan.step_address]
-        around.append((f"feed {numbers.nbytes} bytes", functools.partial(build_transfer, numbers.nbytes, True), arguments, 1))
+        feed = functools.partial(build_transfer, numbers.nbytes, True)
+        around.append((f"feed {numbers.nbytes} bytes", feed, arguments, 1))
         return around
 
     def _keeping(self) -> list[_Around]:
@@ -141,6 +142,7 @@ class NativeEpoch:
         started = time.perf_counter()
         step.run_window(self.given, self._results, lambda: self.plan.run(step.executable.threads, steps))
         self.seconds_per_step = (time.perf_counter() - started) / steps
+        step.calls += steps
         outputs = step.executable.program.outputs
         return {
             j: Value(outputs[j].type.with_shape((steps, *outputs[j].shape)), ring[:steps].copy())
@@ -189,9 +191,7 @@ def build_transfer(nbytes: int, from_table: bool, symbol: str) -> str:
     module = ir.Module(symbol)
     f = ir.Function(module, KERNEL, symbol)
     b = ir.IRBuilder(f.append_basic_block("entry"))
-    source, target, counter = (
-        b.load(b.gep(f.args[0], [I64(i)], source_etype=POINTER), typ=POINTER) for i in range(3)
-    )
+    source, target, counter = (b.load(b.gep(f.args[0], [I64(i)], source_etype=POINTER), typ=POINTER) for i in range(3))
     offset = b.mul(b.load(counter, typ=I64), I64(nbytes))
     byte = ir.IntType(8)
     if from_table:

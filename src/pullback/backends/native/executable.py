@@ -2,17 +2,17 @@
 
 import ctypes
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pullback.backends.native import openblas
-from pullback.backends.native.machine_code import Compilation, compile_kernels, key_of
-from pullback.backends.native.hardware import threads as machine_threads
 from pullback.backends.native.executor import MEET, STOP_ON_FLAG
-from pullback.backends.native.team import Plan
+from pullback.backends.native.hardware import threads as machine_threads
+from pullback.backends.native.machine_code import Compilation, compile_kernels, key_of
 from pullback.backends.native.schedule import Argument, Buffer, Schedule, Task, schedule
+from pullback.backends.native.team import Plan
 from pullback.base.dtypes import Array, float32
 from pullback.base.errors import IndexOutOfRange
 from pullback.ir.program import Program
@@ -64,7 +64,7 @@ class Executable:
 
     # Making ready
     def _compile(self) -> Compilation:
-        wanted = {}
+        wanted: dict[str, Callable[[str], str]] = {}
         self._keys: list[str] = []
         for task in self.tasks:
             key = key_of(task.text) if task.build else ""
@@ -86,7 +86,7 @@ class Executable:
             words += [self._word(argument, len(words) + i) for i, argument in enumerate(task.arguments)]
         self.words = np.array(words or [0], np.int64)
         # Written through a view of C integers, which takes half the time that NumPy takes.
-        self._words = (ctypes.c_int64 * len(self.words)).from_buffer(self.words)
+        self._words = (ctypes.c_int64 * len(self.words)).from_buffer(self.words.data)
         self.plans: list[Plan | Task] = []
         group: list[list[int]] = []
         self._numbers_of_plans: list[list[int]] = []
@@ -185,9 +185,7 @@ class Executable:
         if not self.flag[0]:
             return
         self.flag[0] = 0
-        gathers = [
-            n for task in self.tasks for n in task.serves if n.op.name in ("gather", "scatter", "scatter_add")
-        ]
+        gathers = [n for task in self.tasks for n in task.serves if n.op.name in ("gather", "scatter", "scatter_add")]
         places = ", ".join(dict.fromkeys(f"{n.op.name} at {n.origin}" for n in gathers))
         raise IndexOutOfRange(f"an index is out of range for the axis that it is an index of: {places}")
 

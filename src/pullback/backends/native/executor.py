@@ -30,7 +30,9 @@ MEET, STOP_ON_FLAG = 1, 2
 TICKET, WORK, DONE, MUTEX, CONDITION = 0, 16, 32, 48, 80
 TEAM_WORDS = 112
 
-_SPINS = 1_000  # pauses while waiting at a meeting (some tens of microseconds) before the processor is offered to others
+_SPINS = (
+    1_000  # pauses while waiting at a meeting (some tens of microseconds) before the processor is offered to others
+)
 _WORKER_SPINS = 2_000  # pauses while a worker waits for work before it sleeps
 _FLUSH_DENORMALS = 0x8040  # FTZ and DAZ in MXCSR of x86
 _FLUSH_TO_ZERO = 1 << 24  # FZ in FPCR of Arm
@@ -88,7 +90,9 @@ class _Executor:
 
         return write
 
-    def _wait(self, f: ir.Function, b: ir.IRBuilder, is_over: Callable[[ir.IRBuilder], ir.Value], name: str) -> ir.IRBuilder:
+    def _wait(
+        self, f: ir.Function, b: ir.IRBuilder, is_over: Callable[[ir.IRBuilder], ir.Value], name: str
+    ) -> ir.IRBuilder:
         """Wait until something holds: at first in a loop, later offering the processor to others in between."""
         head, over, patient, impatient, after = (
             f.append_basic_block(f"{name}.{part}") for part in ("head", "look", "spin", "yield", "end")
@@ -174,9 +178,12 @@ class _Executor:
         b.branch(task_head)
         b = ir.IRBuilder(tasks_done)
         b.call(self.barrier, [control, self._words["threads"], I1(1), I1(1)])
+        with b.if_then(b.icmp_signed("!=", self._words["profile"], I64(0))):
+            self._note_time(b, thread, b.sub(self._words["count"], I64(1)), ticks)
         following = b.add(step, I64(1))
         goes_on = b.and_(
-            b.icmp_signed("<", following, self._words["steps"]), b.icmp_signed("==", self._load(b, control, STOPPED), I64(0))
+            b.icmp_signed("<", following, self._words["steps"]),
+            b.icmp_signed("==", self._load(b, control, STOPPED), I64(0)),
         )
         step.add_incoming(following, b.block)
         b.cbranch(goes_on, step_head, end)
@@ -185,9 +192,7 @@ class _Executor:
         b.ret_void()
         return f
 
-    def _task(
-        self, f: ir.Function, b: ir.IRBuilder, task: ir.Value, ticks: ir.Value, end: ir.Block
-    ) -> ir.IRBuilder:
+    def _task(self, f: ir.Function, b: ir.IRBuilder, task: ir.Value, ticks: ir.Value, end: ir.Block) -> ir.IRBuilder:
         control, thread = f.args
         threads = self._words["threads"]
         place = b.mul(task, I64(TASK_WORDS))
@@ -199,25 +204,26 @@ class _Executor:
         stops = b.icmp_signed("!=", b.and_(flags, I64(STOP_ON_FLAG)), I64(0))
         profiled = b.icmp_signed("!=", self._words["profile"], I64(0))
         together = b.icmp_signed(">", threads, I64(1))
-        with b.if_then(b.or_(stops, b.and_(together, b.or_(meets, profiled)))):
+        with b.if_then(b.or_(stops, b.and_(together, meets))):
             b.call(self.barrier, [control, threads, stops, I1(0)])
         halted = b.and_(stops, b.icmp_signed("!=", self._load(b, control, STOPPED), I64(0)))
         go = f.append_basic_block("task.go")
         b.cbranch(halted, end, go)
         b = ir.IRBuilder(go)
+        # To wait until others have done their part of what came before is time of what came before.
+        with b.if_then(profiled):
+            before = b.select(b.icmp_signed(">", task, I64(0)), b.sub(task, I64(1)), I64(0))
+            self._note_time(b, thread, before, ticks)
         first = b.sdiv(b.mul(thread, chunks), threads)
         last = b.sdiv(b.mul(b.add(thread, I64(1)), chunks), threads)
         with b.if_then(b.icmp_signed("<", first, last)):
             b.call(b.inttoptr(kernel, _KERNEL.as_pointer()), [b.inttoptr(arguments, POINTER), first, last])
         with b.if_then(profiled):
-            self._note_time(b, control, thread, threads, task, ticks)
+            self._note_time(b, thread, task, ticks)
         return b
 
-    def _note_time(
-        self, b: ir.IRBuilder, control: ir.Value, thread: ir.Value, threads: ir.Value, task: ir.Value, ticks: ir.Value
-    ) -> None:
-        """Add the ticks since the last task ended, on all threads, to the task's sum."""
-        b.call(self.barrier, [control, threads, I1(0), I1(0)])
+    def _note_time(self, b: ir.IRBuilder, thread: ir.Value, task: ir.Value, ticks: ir.Value) -> None:
+        """Add the ticks of thread 0 since it last noted them to the task's sum."""
         with b.if_then(b.icmp_signed("==", thread, I64(0))):
             now = self._ticks(b)
             times = b.inttoptr(self._words["profile"], POINTER)

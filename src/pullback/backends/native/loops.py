@@ -84,9 +84,7 @@ class _LoopBody:
     def __init__(self, module: ir.Module, plan: LoopPlan) -> None:
         self.plan = plan
         count = plan.count_pointers()
-        self.function = ir.Function(
-            module, ir.FunctionType(ir.VoidType(), [*[POINTER] * count, I64, I64]), "loops"
-        )
+        self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), [*[POINTER] * count, I64, I64]), "loops")
         self.function.linkage = "internal"
         self.function.attributes.add("alwaysinline")
         self.function.attributes.add("nounwind")
@@ -120,7 +118,12 @@ class _LoopBody:
         after.ret_void()
 
     def _loop(
-        self, before: ir.IRBuilder, start: Number, end: Number, name: str, body: Callable[[ir.IRBuilder, Number], ir.IRBuilder]
+        self,
+        before: ir.IRBuilder,
+        start: Number,
+        end: Number,
+        name: str,
+        body: Callable[[ir.IRBuilder, Number], ir.IRBuilder],
     ) -> ir.IRBuilder:
         """A loop from start to below end; `body` writes its inside and gives the builder where that ends.
 
@@ -149,7 +152,9 @@ class _LoopBody:
         self.partials = {}
         for root in columns:
             begin = b.mul(chunk, I64(plan.cols), flags=("nsw", "nuw"))
-            self.partials[root] = b.gep(self._pointer(root), [begin], inbounds=True, source_etype=memory_type(root.dtype))
+            self.partials[root] = b.gep(
+                self._pointer(root), [begin], inbounds=True, source_etype=memory_type(root.dtype)
+            )
             b = self._fill(b, self.partials[root], root)
         for root in plan.of_level("total"):
             b.store(reduction_start("sum", root.dtype), self.accumulators[root])
@@ -179,7 +184,13 @@ class _LoopBody:
             for root in stage.row_reductions:
                 self._start(b, root)
             if stage.needs_loop():
-                b = self._loop(b, I64(0), self._end_of_row(b, row), "place", lambda inner, place, s=stage: self._place(inner, place, s))  # type: ignore[misc]  # bound at once
+                b = self._loop(
+                    b,
+                    I64(0),
+                    self._end_of_row(b, row),
+                    "place",
+                    lambda inner, place, s=stage: self._place(inner, place, s),
+                )  # type: ignore[misc]  # bound at once
             self.levels[IN_ROW].builder = b
             for root in stage.row_reductions:
                 self.rows_known[root] = self._finish(b, root)
@@ -327,7 +338,11 @@ class _LoopBody:
             for var, factor in inner:
                 part = self._counter(var)
                 part = part if factor == 1 else b.mul(part, I64(factor), flags=("nsw",))
-                result = part if isinstance(result, ir.Constant) and result.constant == 0 else b.add(result, part, flags=("nsw",))
+                result = (
+                    part
+                    if isinstance(result, ir.Constant) and result.constant == 0
+                    else b.add(result, part, flags=("nsw",))
+                )
             level.numbers[place] = result
         return level.numbers[place]
 
@@ -391,10 +406,10 @@ class _LoopBody:
             return self._padded(node, index)
         found = [self._number(x, index) for x in node.inputs]
         depth = max(d for _, d in found)
-        b, x = self.levels[depth].builder, node.inputs[-1].dtype
+        b, source = self.levels[depth].builder, node.inputs[-1].dtype
         if name == "cast":
-            return cast(b, found[0][0], x, dtype), depth
-        return apply(b, name, x, dtype, [number for number, _ in found]), depth
+            return cast(b, found[0][0], source, dtype), depth
+        return apply(b, name, source, dtype, [number for number, _ in found]), depth
 
     def _gathered(self, node: Node, index: Index) -> tuple[Number, int]:
         """The entry that an index names; one that names none is remembered, and 0 is read in its place."""
@@ -458,9 +473,7 @@ def build_combination(name: str, dtype: DType, chunks: int, cols: int, symbol: s
     kind = memory_type(dtype)
     entry, head, body, end = (f.append_basic_block(n) for n in ("entry", "head", "body", "end"))
     b = ir.IRBuilder(entry)
-    source, target = (
-        b.load(b.gep(f.args[0], [I64(i)], source_etype=POINTER), typ=POINTER) for i in range(2)
-    )
+    source, target = (b.load(b.gep(f.args[0], [I64(i)], source_etype=POINTER), typ=POINTER) for i in range(2))
     b.branch(head)
     b = ir.IRBuilder(head)
     col = b.phi(I64, "col")

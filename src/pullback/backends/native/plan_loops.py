@@ -131,7 +131,9 @@ class LoopPlan:
                 node = value.node
                 if node is None or value in self.group.inputs or is_other_root:
                     continue
-                to_do += [(x, self._mode_below(node, mode, level if value is root else "")) for x in reversed(node.inputs)]
+                to_do += [
+                    (x, self._mode_below(node, mode, level if value is root else "")) for x in reversed(node.inputs)
+                ]
 
     def _mode_below(self, node: Node, mode: str, level: str) -> str:
         if node.op.name in REDUCTIONS:
@@ -146,7 +148,9 @@ class LoopPlan:
         if node.inputs[0].type.size == 1:
             return "one"
         rows = node.op.name == "broadcast" and mode == "full" and self.group.cols
-        return "row" if rows and spreads_rows(node.inputs[0].shape, node.types[0].shape, self.group.cols or 0) else "free"
+        return (
+            "row" if rows and spreads_rows(node.inputs[0].shape, node.types[0].shape, self.group.cols or 0) else "free"
+        )
 
     def _choose_shape(self) -> None:
         """Rows and columns: those of the reductions, else the last dim, else an array without rows cut into tiles."""

@@ -153,9 +153,7 @@ def plan_product(node: Node, views: Sequence[View]) -> ProductPlan | None:
     stack, a_strides, b_strides = _collapsed(x.shape[:-2], a.stack, b.stack)
     if len(stack) > 2:
         return None
-    a, b = (
-        Operand(o.offset, o.turned, o.leading, o.row, o.col, s) for o, s in ((a, a_strides), (b, b_strides))
-    )
+    a, b = (Operand(o.offset, o.turned, o.leading, o.row, o.col, s) for o, s in ((a, a_strides), (b, b_strides)))
     return ProductPlan(x.dtype, a, b, stack, x.shape[-2], x.shape[-1], y.shape[-1])
 
 
@@ -231,10 +229,7 @@ def _build_call(dtype: DType, symbol: str) -> str:
     z = moved(a.z, b.mul(matrix, a.matrix_z), b.mul(start, a.step_z))
     rows, cols = b.select(cuts_rows, count, a.rows), b.select(cuts_rows, a.cols, count)
     kind = memory_type(dtype)
-    signature = ir.FunctionType(
-        ir.VoidType(),
-        [*[I32] * 6, kind, POINTER, I32, POINTER, I32, kind, POINTER, I32],
-    )
+    signature = ir.FunctionType(ir.VoidType(), [*[I32] * 6, kind, POINTER, I32, POINTER, I32, kind, POINTER, I32])
     narrow = [b.trunc(n, I32) for n in (a.turn_x, a.turn_y, rows, cols, a.inner, a.lead_x, a.lead_y, a.lead_z)]
     with b.if_then(b.icmp_signed(">", count, zero)):
         b.call(

@@ -5,14 +5,15 @@ Numbers of 16 bits are worked on as float32 and rounded after each op, as their 
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 from llvmlite import ir
 
 from pullback.backends.native.elementary import EMITTERS
-from pullback.base.dtypes import DType, bfloat16, bool_, float16, float32, float64, int64
+from pullback.base.dtypes import DType, bfloat16, bool_, float16, float64
 
-Number = ir.Value
+Number: TypeAlias = Any  # an ir.Value, for which llvmlite has no types
 # Sums of products may be contracted to fused multiply-adds; nothing else may be assumed.
 CONTRACT = ("contract",)
 
@@ -292,10 +293,8 @@ def cast(b: ir.IRBuilder, x: Number, source: DType, dtype: DType) -> Number:
 
 def _from_float(b: ir.IRBuilder, x: Number, source: DType, dtype: DType, wanted: ir.Type) -> Number:
     if dtype.kind == "int":
-        kind = "llvm.fptoui.sat" if dtype.numpy.kind == "u" else "llvm.fptosi.sat"
         wide = I64 if dtype.bits > 32 or dtype.numpy.kind == "u" else I32
-        kind = "llvm.fptosi.sat"
-        convert = b.module.declare_intrinsic(kind, [wide, x.type], ir.FunctionType(wide, [x.type]))
+        convert = b.module.declare_intrinsic("llvm.fptosi.sat", [wide, x.type], ir.FunctionType(wide, [x.type]))
         whole = b.call(convert, [x])
         return whole if wide == wanted else b.trunc(whole, wanted)
     if dtype is float64:
@@ -325,8 +324,8 @@ def reduction_start(name: str, dtype: DType) -> ir.Constant:
         return ir.Constant(number_type(dtype), -math.inf if name == "amax" else math.inf)
     if dtype is bool_:
         return constant(name == "amin", dtype)
-    low, high = (0, 2**dtype.bits - 1) if dtype.numpy.kind == "u" else (-(2 ** (dtype.bits - 1)), 2 ** (dtype.bits - 1) - 1)
-    return ir.Constant(number_type(dtype), low if name == "amax" else high)
+    limits = np.iinfo(dtype.numpy)
+    return ir.Constant(number_type(dtype), int(limits.min if name == "amax" else limits.max))
 
 
 def reduction_step(b: ir.IRBuilder, name: str, dtype: DType, so_far: Number, x: Number) -> Number:
@@ -338,7 +337,3 @@ def reduction_step(b: ir.IRBuilder, name: str, dtype: DType, so_far: Number, x: 
     if _is_float(x):
         return intrinsic(b, "llvm.maximum" if name == "amax" else "llvm.minimum", so_far, x)
     return SCALARS["maximum" if name == "amax" else "minimum"](b, dtype, so_far, x)
-
-
-INDEX = int64
-WIDE = (float32, float64)

@@ -130,9 +130,7 @@ class _Scheduler:
         self._write_back(results)
         memory = self._plan_arena()
         self._find_meetings()
-        return Schedule(
-            self.program, self.tasks, self.buffers, results, self.in_place, self.flag, memory, self.groups
-        )
+        return Schedule(self.program, self.tasks, self.buffers, results, self.in_place, self.flag, memory, self.groups)
 
     # Memory
     def _find_in_place(self) -> dict[int, int]:
@@ -174,7 +172,12 @@ class _Scheduler:
                 if value in plan.shared or value in pinned or group.roots[value] != "full":
                     continue
                 for old in plan.inputs:
-                    if old in self.owner and old not in pinned and self._dies_in(old, group) and self._fits(plan, value, old):
+                    if (
+                        old in self.owner
+                        and old not in pinned
+                        and self._dies_in(old, group)
+                        and self._fits(plan, value, old)
+                    ):
                         plan.shared[value] = old
                         break
 
@@ -342,8 +345,7 @@ class _Scheduler:
     def _append_product(self, node: Node, plan: ProductPlan, operands: Sequence[Buffer]) -> None:
         target, size = self._buffer(node.output), plan.dtype.itemsize
         arguments = [
-            Argument(buffer, operand.offset * size)
-            for buffer, operand in zip(operands, (plan.x, plan.y), strict=True)
+            Argument(buffer, operand.offset * size) for buffer, operand in zip(operands, (plan.x, plan.y), strict=True)
         ]
         arguments.append(Argument(target))
         if not plan.is_tiny:

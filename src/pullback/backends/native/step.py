@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from pullback.backends.native.executable import Executable, address_of, empty_array
+from pullback.backends.native.holders import Holders
 from pullback.backends.native.profile import profile
 from pullback.backends.report import Report
-from pullback.backends.native.holders import Holders
 from pullback.base.dtypes import Array
 from pullback.base.trees import LEAF, unflatten
 from pullback.ir.mode import edits
@@ -258,12 +258,14 @@ class NativeStep:
 
     def _note_holders(self) -> None:
         """After a call that took state over: show the gradients, and count who holds what from now on."""
+        self._show_gradients()  # in a function of its own, whose names are gone when holders are counted
+        self._holders.note()
+        self._is_noted = True
+
+    def _show_gradients(self) -> None:
         for parameter, gradient in zip(self._grad_tensors, self._grads, strict=True):
             parameter._grad = gradient
             edits.count += 1
-        parameter = gradient = None
-        self._holders.note()
-        self._is_noted = True
 
     def _own(self, k: int, number: int, x: Tensor) -> None:
         """Move the tensor's numbers into memory that nobody else knows."""

@@ -70,7 +70,7 @@ class Plan:
         self._threads, self._steps = 1, 1
         self._alone = _run_alone()
         # Written through a view of C integers, which takes a third of the time that NumPy takes.
-        self._words = (ctypes.c_int64 * CONTROL_WORDS).from_buffer(control)
+        self._words = (ctypes.c_int64 * CONTROL_WORDS).from_buffer(control.data)
 
     @property
     def step_address(self) -> int:
@@ -136,7 +136,9 @@ class Team:
         )
         library.pthread_attr_destroy(attributes)
         if failed:
-            raise RuntimeError(f"the system gives no further thread ({os.strerror(failed)}); set PULLBACK_THREADS lower")
+            raise RuntimeError(
+                f"the system gives no further thread ({os.strerror(failed)}); set PULLBACK_THREADS lower"
+            )
         self._workers.append((handle, about))
 
     def dismiss(self) -> None:
