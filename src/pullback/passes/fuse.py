@@ -23,7 +23,7 @@ MOST_ROOTS, MOST_NODES = 16, 160
 
 @dataclass(eq=False)
 class Group:
-    """Values that one kernel computes. `roots` maps each value that others read, or that is a reduction, to its level."""
+    """Values that one kernel computes. `roots` maps those that others read, and all reductions, to their levels."""
 
     number: int
     kind: str

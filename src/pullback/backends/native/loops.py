@@ -10,6 +10,7 @@ for a row is worked out once for it, what is the same everywhere once in a call.
 stage, too, waits in a row's length of scratch memory.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,7 +29,7 @@ from pullback.backends.native.indices import (
     source_index,
     variable,
 )
-from pullback.backends.native.plan_loops import LoopPlan
+from pullback.backends.native.plan_loops import LoopPlan, Stage
 from pullback.backends.native.scalars import (
     I1,
     I64,
@@ -52,6 +53,8 @@ from pullback.passes.kinds import MOVEMENT
 
 POINTER = ir.PointerType()
 KERNEL = ir.FunctionType(ir.VoidType(), [POINTER, I64, I64])
+# Writes the inside of a loop, given its builder and counter; gives the builder where the inside ends.
+_Body = Callable[[ir.IRBuilder, Number], ir.IRBuilder]
 
 
 @dataclass
@@ -117,14 +120,7 @@ class _LoopBody:
         self._report_bad_index(after)
         after.ret_void()
 
-    def _loop(
-        self,
-        before: ir.IRBuilder,
-        start: Number,
-        end: Number,
-        name: str,
-        body: Callable[[ir.IRBuilder, Number], ir.IRBuilder],
-    ) -> ir.IRBuilder:
+    def _loop(self, before: ir.IRBuilder, start: Number, end: Number, name: str, body: _Body) -> ir.IRBuilder:
         """A loop from start to below end; `body` writes its inside and gives the builder where that ends.
 
         The block before stays open for code of its level until the body is written. Gives the builder after the loop.
@@ -184,13 +180,8 @@ class _LoopBody:
             for root in stage.row_reductions:
                 self._start(b, root)
             if stage.needs_loop():
-                b = self._loop(
-                    b,
-                    I64(0),
-                    self._end_of_row(b, row),
-                    "place",
-                    lambda inner, place, s=stage: self._place(inner, place, s),
-                )  # type: ignore[misc]  # bound at once
+                inside = functools.partial(self._place, stage=stage)
+                b = self._loop(b, I64(0), self._end_of_row(b, row), "place", inside)
             self.levels[IN_ROW].builder = b
             for root in stage.row_reductions:
                 self.rows_known[root] = self._finish(b, root)
@@ -212,7 +203,7 @@ class _LoopBody:
         left = b.sub(I64(plan.size), b.mul(row, I64(plan.cols)))
         return b.select(b.icmp_signed("<", left, I64(plan.cols)), left, I64(plan.cols))
 
-    def _place(self, b: ir.IRBuilder, place: Number, stage: Any) -> ir.IRBuilder:
+    def _place(self, b: ir.IRBuilder, place: Number, stage: Stage) -> ir.IRBuilder:
         """The inside of the innermost loop."""
         self.counters[self.place] = place
         self.levels = [*self.levels[:IN_PLACE], _Level(b)]
@@ -406,10 +397,10 @@ class _LoopBody:
             return self._padded(node, index)
         found = [self._number(x, index) for x in node.inputs]
         depth = max(d for _, d in found)
-        b, source = self.levels[depth].builder, node.inputs[-1].dtype
+        b, given = self.levels[depth].builder, node.inputs[-1].dtype
         if name == "cast":
-            return cast(b, found[0][0], source, dtype), depth
-        return apply(b, name, source, dtype, [number for number, _ in found]), depth
+            return cast(b, found[0][0], given, dtype), depth
+        return apply(b, name, given, dtype, [number for number, _ in found]), depth
 
     def _gathered(self, node: Node, index: Index) -> tuple[Number, int]:
         """The entry that an index names; one that names none is remembered, and 0 is read in its place."""

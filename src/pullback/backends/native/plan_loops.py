@@ -131,11 +131,9 @@ class LoopPlan:
                 node = value.node
                 if node is None or value in self.group.inputs or is_other_root:
                     continue
-                to_do += [
-                    (x, self._mode_below(node, mode, level if value is root else "")) for x in reversed(node.inputs)
-                ]
+                to_do += [(x, self._mode_below(node, mode)) for x in reversed(node.inputs)]
 
-    def _mode_below(self, node: Node, mode: str, level: str) -> str:
+    def _mode_below(self, node: Node, mode: str) -> str:
         if node.op.name in REDUCTIONS:
             if self.group.mixed:
                 return "free"
