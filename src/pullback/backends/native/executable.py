@@ -52,7 +52,9 @@ class Executable:
         library = openblas.load()
         self.program = program
         self.schedule: Schedule = schedule(
-            program, replaced or {}, lambda dtype: library.sgemm if dtype is float32 else library.dgemm
+            program,
+            replaced or {},
+            lambda dtype: (library.sgemm if dtype is float32 else library.dgemm, library.set_threads),
         )
         self.in_place = self.schedule.in_place
         self.tasks = self.schedule.tasks

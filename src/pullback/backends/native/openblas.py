@@ -80,6 +80,7 @@ class Blas:
     """A loaded library: the kernels it uses and why, its version, and the addresses of its matrix products.
 
     `sgemm` and `dgemm` have the C interface of CBLAS, with 32-bit integers. They run on the thread that calls them.
+    `set_threads` is the address of what sets the number of threads, which is 1.
     """
 
     core: str
@@ -87,6 +88,7 @@ class Blas:
     version: str
     sgemm: int
     dgemm: int
+    set_threads: int
     library: ctypes.CDLL = field(repr=False, compare=False)
 
 
@@ -110,11 +112,12 @@ def _loaded() -> Blas:
         library.scipy_openblas_get_corename.restype = ctypes.c_char_p
         used = library.scipy_openblas_get_corename().decode()
         sgemm, dgemm = _address(library, "scipy_cblas_sgemm"), _address(library, "scipy_cblas_dgemm")
+        set_threads = _address(library, "scipy_openblas_set_num_threads")
     except (OSError, AttributeError) as error:
         raise BackendUnavailable(f"OpenBLAS cannot be loaded from {file} ({error})") from None
     if core and used.lower() != core.lower():
         why = f"{why}; the library has nothing nearer to {core}"
-    return Blas(used, why, library_version(), sgemm, dgemm, library)
+    return Blas(used, why, library_version(), sgemm, dgemm, set_threads, library)
 
 
 def library_file() -> Path:

@@ -101,7 +101,7 @@ class ProductPlan:
         """How many pieces threads can share out."""
         return size_of(self.stack) * self.pieces
 
-    def numbers(self, gemm: int) -> list[int]:
+    def numbers(self, gemm: int, set_threads: int) -> list[int]:
         """What the kernel of a BLAS product gets behind its three addresses."""
         size = self.dtype.itemsize
         longest = self.rows if self.by_rows else self.cols
@@ -110,6 +110,7 @@ class ProductPlan:
         strides = [*self._stack_strides(self.x), *self._stack_strides(self.y)]
         return [
             gemm,
+            set_threads,
             _TURNED if self.x.turned else _AS_IS,
             _TURNED if self.y.turned else _AS_IS,
             self.rows,
@@ -179,7 +180,7 @@ class _Arguments:
     """Reads a kernel's arguments by name, in the order in which `numbers` lists them."""
 
     NAMES = (
-        "x y z gemm turn_x turn_y rows cols inner lead_x lead_y lead_z pieces per_piece by_rows step step_z matrix_z "
+        "x y z gemm set_threads turn_x turn_y rows cols inner lead_x lead_y lead_z pieces per_piece by_rows step step_z matrix_z "
         "last outer_x inner_x outer_y inner_y"
     ).split()
 
@@ -203,6 +204,8 @@ def _build_call(dtype: DType, symbol: str) -> str:
     a = _Arguments(b, f.args[0])
     for name in a.NAMES:
         getattr(a, name)
+    # Whoever limits the process's BLAS threads meets our copy, too; on several threads it would give other bits.
+    b.call(b.inttoptr(a.set_threads, ir.FunctionType(ir.VoidType(), [I32]).as_pointer()), [I32(1)])
     b.branch(head)
     b = ir.IRBuilder(head)
     chunk = b.phi(I64, "chunk")

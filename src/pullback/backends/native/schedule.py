@@ -88,17 +88,17 @@ class Schedule:
         return any(self.flag in task.writes for task in self.tasks)
 
 
-def schedule(program: Program, replaced: Mapping[int, int], gemm: Callable[[Any], int]) -> Schedule:
+def schedule(program: Program, replaced: Mapping[int, int], gemm: Callable[[Any], tuple[int, int]]) -> Schedule:
     """The tasks of a program.
 
-    replaced: number of an input -> number of the output that is its next value; `gemm` gives the address of the
-    BLAS routine for a dtype.
+    replaced: number of an input -> number of the output that is its next value; `gemm` gives the addresses of
+    the BLAS routine for a dtype, and of the one that sets the number of its threads.
     """
     return _Scheduler(program, replaced, gemm).run()
 
 
 class _Scheduler:
-    def __init__(self, program: Program, replaced: Mapping[int, int], gemm: Callable[[Any], int]) -> None:
+    def __init__(self, program: Program, replaced: Mapping[int, int], gemm: Callable[[Any], tuple[int, int]]) -> None:
         self.program, self.replaced, self.gemm = program, replaced, gemm
         self.groups = fuse(program)
         self.buffers: dict[Value, Buffer] = {}
@@ -349,7 +349,7 @@ class _Scheduler:
         ]
         arguments.append(Argument(target))
         if not plan.is_tiny:
-            arguments += [Argument(None, number) for number in plan.numbers(self.gemm(plan.dtype))]
+            arguments += [Argument(None, number) for number in plan.numbers(*self.gemm(plan.dtype))]
         x, y = (v.type for v in node.inputs)
         self.tasks.append(
             Task(
