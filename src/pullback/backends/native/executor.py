@@ -158,7 +158,8 @@ class _Executor:
                 ("tasks", TASKS), ("count", COUNT), ("threads", THREADS), ("steps", STEPS), ("profile", PROFILE)
             )
         }  # fmt: skip
-        ticks = b.alloca(I64)
+        ticks, self._shared = b.alloca(I64), b.alloca(I64)
+        b.store(I64(0), self._shared)
         b.store(self._ticks(b), ticks)
         end = f.append_basic_block("end")
         step_head, tasks_done = f.append_basic_block("step"), f.append_basic_block("tasks.done")
@@ -179,7 +180,7 @@ class _Executor:
         b = ir.IRBuilder(tasks_done)
         b.call(self.barrier, [control, self._words["threads"], I1(1), I1(1)])
         with b.if_then(b.icmp_signed("!=", self._words["profile"], I64(0))):
-            self._note_time(b, thread, b.sub(self._words["count"], I64(1)), ticks)
+            self._note_time(b, thread, b.load(self._shared, typ=I64), ticks)
         following = b.add(step, I64(1))
         goes_on = b.and_(
             b.icmp_signed("<", following, self._words["steps"]),
@@ -210,12 +211,14 @@ class _Executor:
         go = f.append_basic_block("task.go")
         b.cbranch(halted, end, go)
         b = ir.IRBuilder(go)
-        # To wait until others have done their part of what came before is time of what came before.
+        # To wait until others have done their part is time of the task that was shared out last.
         with b.if_then(profiled):
-            before = b.select(b.icmp_signed(">", task, I64(0)), b.sub(task, I64(1)), I64(0))
-            self._note_time(b, thread, before, ticks)
-        first = b.sdiv(b.mul(thread, chunks), threads)
-        last = b.sdiv(b.mul(b.add(thread, I64(1)), chunks), threads)
+            self._note_time(b, thread, b.load(self._shared, typ=I64), ticks)
+            b.store(b.select(b.icmp_signed(">", chunks, I64(1)), task, b.load(self._shared, typ=I64)), self._shared)
+        # Rounded up, so that thread 0, which is there first, does what one thread does alone.
+        up = b.sub(threads, I64(1))
+        first = b.sdiv(b.add(b.mul(thread, chunks), up), threads)
+        last = b.sdiv(b.add(b.mul(b.add(thread, I64(1)), chunks), up), threads)
         with b.if_then(b.icmp_signed("<", first, last)):
             b.call(b.inttoptr(kernel, _KERNEL.as_pointer()), [b.inttoptr(arguments, POINTER), first, last])
         with b.if_then(profiled):
