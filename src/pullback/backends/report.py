@@ -11,7 +11,7 @@ from pullback.ir.node import Node
 
 _PHASES = ("forward", "backward", "update")
 _MOST_LINES = 24  # of kernels; what takes least is summed up in one line
-_WIDTHS = 30, 38  # of what a kernel is, and of what it serves
+_WIDTH, _MOST_WHAT = 110, 32  # of a line, and of what a kernel is
 _SMALL_PART = 0.05  # of a kernel's work: what has less of it is not named
 
 
@@ -235,14 +235,16 @@ class Report:
             shown, rest = rows, []
         scale, unit = (1e3, "ms") if max((k.seconds for k in rows), default=0) >= 0.01 else (1e6, "µs")
         limit = bool(self.peaks)
-        yield _columns(unit, "share", "GFLOP/s", "GB/s", "of limit" if limit else "", "kernel", "serves")
-        for k in shown:
-            what = _fitted(f"{k.calls}× {k.what}" if k.calls > 1 else k.what, _WIDTHS[0])
-            serves = _fitted(k.serves, _WIDTHS[1])
+        told = [f"{k.calls}× {k.what}" if k.calls > 1 else k.what for k in shown]
+        width = min(_MOST_WHAT, max(map(len, told), default=6))
+        head = "GFLOP/s", "GB/s", "of limit" if limit else "", f"{'kernel':<{width}}"
+        yield _columns(unit, "share", *head, "serves")
+        for k, what in zip(shown, told, strict=True):
             speeds = _speed(k.gflops), _speed(k.gigabytes)
             yield _columns(
-                _figure(scale * k.seconds), _percent(k.share), *speeds, _limit(k) if limit else "", what, serves
-            )
+                _figure(scale * k.seconds), _percent(k.share), *speeds, _limit(k) if limit else "",
+                f"{_fitted(what, width):<{width}}", k.serves,
+            )  # fmt: skip
         if rest:
             seconds, share, calls = (sum(getattr(k, name) for k in rest) for name in ("seconds", "share", "calls"))
             yield _columns(_figure(scale * seconds), _percent(share), "", "", "", f"{calls} more, shorter ones", "")
@@ -384,7 +386,7 @@ def _speed(x: float) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f}%" if share >= 0.0095 or not share else f"{100 * share:.1f}%"
+    return f"{100 * share:.0f}%" if share >= 0.0095 or share < 0.0005 else f"{100 * share:.1f}%"
 
 
 def _limit(kernel: Kernel) -> str:
@@ -396,7 +398,7 @@ def _limit(kernel: Kernel) -> str:
 
 def _columns(time: str, share: str, gflops: str, gigabytes: str, limit: str, what: str, serves: str) -> str:
     numbers = f"{time:>6} {share:>5} {gflops:>7} {gigabytes:>5}"
-    return f"{numbers}  {limit:<12} {what:<{_WIDTHS[0]}} {serves}".rstrip()
+    return _fitted(f"{numbers}  {limit:<12} {what}  {serves}".rstrip(), _WIDTH)
 
 
 def _fitted(text: str, width: int) -> str:
