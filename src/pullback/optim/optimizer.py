@@ -108,8 +108,13 @@ class Optimizer:
                 h.watch_switches()
             # A compiled step writes into these very tensors; it is traced anew when others take their place.
             tensors = list(self._all_state())
-            watched(lambda: all(map(is_, self._all_state(), tensors)), (id(self), "state"))
+            watched(lambda: self._has_state(tensors), (id(self), "state"))
         return loss
+
+    def _has_state(self, tensors: Sequence[Tensor]) -> bool:
+        """Whether the state is these very tensors, no more and no fewer."""
+        found = list(self._all_state())
+        return len(found) == len(tensors) and all(map(is_, found, tensors))
 
     def _all_state(self) -> Iterator[Tensor]:
         return chain.from_iterable(map(dict.values, self.state.values()))
