@@ -81,6 +81,13 @@ def target_machine() -> Any:
     )
 
 
+def other_machine(triple: str, cpu: str) -> Any:
+    """A processor for which code can be written, though not run."""
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    return llvm.Target.from_triple(triple).create_target_machine(cpu=cpu, opt=3)
+
+
 def optimised(text: str, machine: Any) -> Any:
     """The module after LLVM's passes, with its loops vectorised."""
     module = llvm.parse_assembly(text)

@@ -21,6 +21,9 @@ from tests.backends.native.elementary_harness import (
     Reference,
     Worst,
     errors_in_ulp,
+    loop_module,
+    optimised,
+    other_machine,
     single_errors,
     stratified,
     sweep,
@@ -263,25 +266,39 @@ def test_pow_of_float32_is_within_its_bound(flush: bool) -> None:
 
 
 # Vectors
-def assert_vectorised(loop: Loop) -> None:
+def assert_vectorised(text: str, assembly: str) -> None:
     """The loop works on vectors, and calls nothing."""
-    calls = re.findall(r"call [^@]*@([\w.]+)", loop.text)
+    calls = re.findall(r"call [^@]*@([\w.]+)", text)
     assert [name for name in calls if not name.startswith("llvm.")] == []
-    assert re.search(r"<\d+ x (float|double)>", loop.text)
-    if _IS_X86:
-        assert re.search(r"\bv\w+p[sd]\b.*%[yz]mm", loop.assembly)
-        assert not re.search(r"^\s+(call|jmpq?\s+\*)", loop.assembly, re.MULTILINE)
+    assert re.search(r"<\d+ x (float|double)>", text)
+    packed = (
+        r"\bv\w+p[sd]\b.*%[yz]mm" if "mm0" in assembly else r"\bfmla\b.*\bv\d+\.[24][sd]|\bfdiv\b.*\bv\d+\.[24][sd]"
+    )
+    assert re.search(packed, assembly)
+    assert not re.search(r"^\s+(call|bl\b|blr\b)", assembly, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", EMITTERS)
 def test_float32_is_vectorised(name: str) -> None:
-    assert_vectorised(Loop(EMITTERS[name], np.float32, 2 if name == "pow" else 1))
+    loop = Loop(EMITTERS[name], np.float32, 2 if name == "pow" else 1)
+    assert_vectorised(loop.text, loop.assembly)
 
 
 @rows
 def test_float64_is_vectorised_where_it_does_not_call(row: Row) -> None:
     if not row.calls:
-        assert_vectorised(Loop(EMITTERS[row.name], np.float64))
+        loop = Loop(EMITTERS[row.name], np.float64)
+        assert_vectorised(loop.text, loop.assembly)
+
+
+@pytest.mark.parametrize(
+    ("triple", "cpu"), [("x86_64-unknown-linux-gnu", "haswell"), ("aarch64-linux-gnu", "cortex-a76")]
+)
+@pytest.mark.parametrize("name", EMITTERS)
+def test_it_is_vectorised_for_other_processors(name: str, triple: str, cpu: str) -> None:
+    machine = other_machine(triple, cpu)
+    module = optimised(loop_module(EMITTERS[name], np.float32, 2 if name == "pow" else 1), machine)
+    assert_vectorised(str(module), machine.emit_assembly(module))
 
 
 def test_other_types_are_refused() -> None:
@@ -322,8 +339,9 @@ def test_a_call_is_found() -> None:
         kind = ir.FunctionType(x.type, [x.type])
         return b.call(ir.Function(b.module, kind, "sinf"), [x])
 
+    loop = Loop(calls, np.float32)
     with pytest.raises(AssertionError, match="sinf"):
-        assert_vectorised(Loop(calls, np.float32))
+        assert_vectorised(loop.text, loop.assembly)
 
 
 def test_one_wrong_number_is_found_by_the_sweep() -> None:

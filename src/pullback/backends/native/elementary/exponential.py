@@ -56,8 +56,8 @@ def exp(b: ir.IRBuilder, x: Number) -> Number:
     log2_e, almost_half = a.choose((LOG2_E_SINGLE, 0.5 - 2.0**-25), (LOG2_E_DOUBLE, 0.5 - 2.0**-46))
     n, power = a.nearest_power(within, log2_e, -almost_half)
     r = _remainder(a, within, n)
-    # eʳ = 1 + r·(1 + r·(…)), all in one polynomial: the last step rounds once, and the power of 2 is exact.
-    return a.mul(a.polynomial((1.0, 1.0, *a.choose(_RISING_SINGLE, _RISING_DOUBLE)), r), power)
+    growth = a.fma(a.mul(r, r), a.polynomial(a.choose(_RISING_SINGLE, _RISING_DOUBLE), r), r)
+    return a.fma(power, growth, power)  # the power of 2 is exact; where it is ∞, r is above 0
 
 
 def expm1(b: ir.IRBuilder, x: Number) -> Number:
