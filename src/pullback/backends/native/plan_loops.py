@@ -166,7 +166,7 @@ class LoopPlan:
         self.rows = self.size // self.cols
 
     def _tile(self) -> None:
-        chunks = max(1, min(MOST_CHUNKS, self.size * self.work() // CHUNK_WORK))
+        chunks = max(1, min(MOST_CHUNKS, power_of_two(self.size * self.work() // CHUNK_WORK)))
         whole = -(-self.size // chunks)
         self.cols = self.size if chunks == 1 else min(self.size, max(-(-whole // 64) * 64, TILE))
         self.rows = -(-self.size // max(self.cols, 1))
@@ -178,7 +178,7 @@ class LoopPlan:
 
     def _choose_chunks(self) -> None:
         most = MOST_PARTIALS if self.of_level("column") or self.of_level("total") else MOST_CHUNKS
-        wanted = max(1, min(most, self.rows, self.size * self.work() // CHUNK_WORK))
+        wanted = max(1, min(most, self.rows, power_of_two(self.size * self.work() // CHUNK_WORK)))
         self.rows_per_chunk = max(1, -(-self.rows // wanted))
         self.chunks = max(1, -(-self.rows // self.rows_per_chunk))
 
@@ -278,6 +278,11 @@ class LoopPlan:
             at = f" in {names[self.shared[value]]}" if value in self.shared else ""
             lines.append(f"store {names[value]}{at}")
         return "\n".join(lines)
+
+
+def power_of_two(number: int) -> int:
+    """The smallest power of two that is no smaller: pieces that two, four or eight threads can share out evenly."""
+    return 1 << max(number - 1, 0).bit_length()
 
 
 def _is_reduction(value: Value) -> bool:

@@ -1,12 +1,15 @@
 """Matrix products: by the BLAS, cut into pieces by shape alone; tiny ones and those of integers as plain loops."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llvmlite import ir
 
+from pullback.backends.native import openblas
 from pullback.backends.native.indices import View
 from pullback.backends.native.loops import KERNEL, POINTER
+from pullback.backends.native.plan_loops import power_of_two
 from pullback.backends.native.scalars import CONTRACT, I32, I64, Number, constant, memory_type
 from pullback.base.dtypes import DType, float32, float64
 from pullback.base.shapes import Shape, size_of
@@ -15,11 +18,12 @@ from pullback.ir.node import Node
 # Up to so many multiplications a plain loop beats the call of the BLAS; with a vector, up to more.
 TINY, TINY_WITH_VECTOR = 1_000, 4_096
 # A piece of a product has at least so many multiplications: each packs the whole of one operand again, which costs a
-# twentieth for 4 pieces and a tenth for 8. Narrow products are cut finer, since the BLAS has kernels without packing
-# for those of up to a million multiplications, which do twice as much in the same time.
-PIECE = 1 << 22
-NARROW, NARROW_PIECE = 48, 900_000
-MOST_PIECES = 8
+# twentieth for 4 pieces and a tenth for 8.
+PIECE, MOST_PIECES = 1 << 21, 8
+# The BLAS's AVX-512 kernels do products of up to a million multiplications without packing, in half the time where the
+# product is narrow. Narrow products and those of middling size are cut into such pieces.
+UNPACKED_PIECE, MOST_UNPACKED = 900_000, 16
+NARROW = 48
 _ROW_MAJOR, _AS_IS, _TURNED = 101, 111, 112
 
 
@@ -54,6 +58,12 @@ def as_operand(shape: Shape, view: View) -> Operand | None:
     if row == 1 and col >= max(rows, 1):
         return Operand(view.offset, True, col, 1, col, stack)
     return None
+
+
+@functools.cache
+def has_unpacked_kernels() -> bool:
+    """Whether the BLAS uses its AVX-512 kernels."""
+    return openblas.load().core.lower() == "skylakex"
 
 
 @dataclass(frozen=True)
@@ -91,10 +101,12 @@ class ProductPlan:
             return 1
         longest, shortest = max(self.rows, self.cols), min(self.rows, self.cols)
         work, stack = longest * shortest * self.inner, size_of(self.stack)
-        if shortest <= NARROW:
-            wanted = -(-work // NARROW_PIECE)
-            return min(wanted, 2 * MOST_PIECES, max(1, longest // 32))
-        return max(1, min(MOST_PIECES // min(stack, MOST_PIECES), work // PIECE, longest // 64))
+        unpacked = power_of_two(-(-work // UNPACKED_PIECE))
+        is_narrow = min(shortest, self.inner) <= NARROW
+        if has_unpacked_kernels() and stack == 1 and (is_narrow or unpacked <= MOST_UNPACKED):
+            return min(unpacked, MOST_UNPACKED, max(1, longest // 16))
+        wanted = min(MOST_PIECES // min(stack, MOST_PIECES), work // PIECE, longest // 64)
+        return power_of_two(wanted) if wanted > 1 else 1
 
     @property
     def chunks(self) -> int:
