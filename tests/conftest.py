@@ -17,6 +17,8 @@ import hypothesis
 import numpy as np
 import pytest
 
+from tests.contracts.backends import Backend
+
 os.environ["MPLBACKEND"] = "Agg"
 
 # The same examples on every run, so that a failure seen once is seen again.
@@ -82,6 +84,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.line("`python scripts/install_oracle.py` installs its CPU build where there is one.")
     if config.getoption("--require-oracle") and (reason or not count):
         terminalreporter.line("--require-oracle: failed, because no test compared with PyTorch.", red=True)
+
+
+@pytest.fixture(params=["reference", "native"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Each backend, and how closely it keeps to eager ops."""
+    return Backend(request.param)
 
 
 @pytest.fixture
