@@ -18,7 +18,7 @@ import time
 from string import Template
 
 # A task is four words: the kernel's address, its arguments' address, the number of chunks, and flags.
-TASK_WORDS = 4
+TASK_WORDS, FLAGS = 4, 3
 MEET = 1  # flag: all threads have finished all earlier tasks before this one starts
 STOP_ON_FLAG = 2  # flag: meet, and run nothing from here on when the word at FLAG is not 0
 
@@ -237,7 +237,7 @@ head:
 body:
   %place = mul i64 %i, $TASK_WORDS
   %task = getelementptr i64, ptr %tasks, i64 %place
-  %flags_at = getelementptr i64, ptr %task, i64 3
+  %flags_at = getelementptr i64, ptr %task, i64 $FLAGS
   %flags = load i64, ptr %flags_at
   %meeting_flags = and i64 %flags, $MEET_OR_STOP
   %flagged = icmp ne i64 %meeting_flags, 0
