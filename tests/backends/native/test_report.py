@@ -236,12 +236,12 @@ def test_each_run_begins_with_the_state_as_it_is() -> None:
 
     @pb.compile
     def step() -> pb.Tensor:
-        found = table[place]
-        place.add_(1)
-        return found
+        place.add_(1)  # where it stands
+        return table[place - 1]
 
     assert [step().item() for _ in range(4)] == [0.0, 1.0, 2.0, 3.0]
-    step.report(0.05)  # many runs: from the fifth on, the place would be outside
+    assert executable(step).in_place
+    step.report(0.05)  # many runs: from the third on, the place would be outside
     assert step().item() == 4.0
 
 
