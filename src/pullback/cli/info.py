@@ -7,7 +7,8 @@ from importlib import metadata
 import numpy as np
 
 from pullback.backends.choose import BACKENDS, default_backend, why_not_native
-from pullback.backends.native import hardware, kernel_cache, openblas, peaks
+from pullback.backends.native import hardware, openblas, peaks
+from pullback.backends.native.compiler import compiler
 from pullback.base.dtypes import DTYPES
 from pullback.base.settings import get_default_dtype
 from pullback.cli.console import print_line
@@ -72,12 +73,12 @@ def _native() -> dict[str, str]:
     if why_not:
         return {"native": f"cannot be used: {why_not}"}
     blas = openblas.load()
-    kept = size_text(kernel_cache.size())
+    kept = size_text(compiler().cache.size())
     return {
         "LLVM": f"{hardware.llvm_version()}, makes code for {hardware.llvm_cpu()}",
         "OpenBLAS": f"{blas.version}, {blas.core} kernels ({blas.why})",
         "Peaks": _peaks(),
-        "Code cache": f"{kernel_cache.folder()}, {kept}",
+        "Code cache": f"{compiler().cache.folder}, {kept}",
     }
 
 

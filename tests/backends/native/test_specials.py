@@ -10,7 +10,7 @@ import pytest
 
 import pullback as pb
 from pullback.backends.native import kernel_writer, specials
-from pullback.backends.native.machine_code import compile_kernels, key_of
+from pullback.backends.native.compiler import compile_kernels, symbol
 from pullback.base.dtypes import DTYPES, DType, from_numpy_dtype
 from pullback.ir.node import OPS, Node, Value
 from pullback.ir.origin import capture
@@ -24,8 +24,8 @@ _SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_in
 
 def compiled(text: str, build: Callable[[str], str]) -> Any:
     """The kernel that this text tells from others, as a function."""
-    key = key_of(text)
-    return _SIGNATURE(compile_kernels({key: build}).addresses[key])
+    wanted = {text: lambda: build(symbol(text))}
+    return _SIGNATURE(compile_kernels(wanted).addresses[text])
 
 
 class Guarded:

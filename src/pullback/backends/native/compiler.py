@@ -83,7 +83,7 @@ class Compiler:
         )
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly("", llvm.create_context()), self._machine)
         _engines.append(self._engine)
-        self._cache = cache
+        self.cache = cache
         self._addresses: dict[str, int] = {}
         self._lock = threading.RLock()
         _hold_during_fork(self._lock)
@@ -101,7 +101,7 @@ class Compiler:
                 else:
                     compiled[_name_on_disk(key)] = code
             addresses = {key: self._addresses[symbol(key)] for key in texts}
-        self._cache.write(compiled)
+        self.cache.write(compiled)
         known = len(texts) - len(unknown)
         return Compilation(addresses, known, from_disk, len(compiled), time.perf_counter() - started)
 
@@ -113,12 +113,12 @@ class Compiler:
                 compiled = self._load_or_compile(key, text, names)
             addresses = {name: self._addresses[name] for name in names}
         if compiled is not None:
-            self._cache.write({_name_on_disk(key): compiled})
+            self.cache.write({_name_on_disk(key): compiled})
         return addresses
 
     def _load_or_compile(self, key: str, text: ModuleText, names: Sequence[str]) -> bytes | None:
         """Make the functions known. Returns their code if it had to be compiled, and so is not on disk."""
-        kept = self._cache.read(_name_on_disk(key))
+        kept = self.cache.read(_name_on_disk(key))
         if kept is not None and self._load(kept, names):
             return None
         code = self.object_code(text if isinstance(text, str) else text())

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from pullback.backends.native.compiler import compile_kernels, symbol
 from pullback.backends.native.executable import address_of, empty_array
-from pullback.backends.native.executor import FLAGS, MEET, TASK_WORDS
+from pullback.backends.native.executor_ir import FLAGS, MEET, TASK_WORDS
 from pullback.backends.native.loops import KERNEL, POINTER
-from pullback.backends.native.machine_code import compile_kernels, key_of
+from pullback.backends.native.runtime import Plan
 from pullback.backends.native.scalars import I1, I64
 from pullback.backends.native.step import NativeStep
-from pullback.backends.native.team import Plan
 from pullback.base.dtypes import Array, from_numpy_dtype
 from pullback.ir.node import Value
 from pullback.ir.types import Type
@@ -73,10 +73,11 @@ class NativeEpoch:
         # The plan's own memory holds the number of the step, whose address the tasks around need.
         plan = self.plan = Plan(np.zeros((count, TASK_WORDS), np.int64), address_of(executable.flag))
         before, after = self._fetching(), self._keeping()
-        addresses = compile_kernels({key_of(text): build for text, build, _, _ in (*before, *after)}).addresses
+        wanted = {text: functools.partial(build, symbol(text)) for text, build, _, _ in (*before, *after)}
+        addresses = compile_kernels(wanted).addresses
         self._arguments = [np.array(arguments, np.int64) for _, _, arguments, _ in (*before, *after)]
         rows = [
-            [addresses[key_of(text)], address_of(words), chunks, 0]
+            [addresses[text], address_of(words), chunks, 0]
             for (text, _, _, chunks), words in zip((*before, *after), self._arguments, strict=True)
         ]
         plan.tasks[: len(before)] = rows[: len(before)]

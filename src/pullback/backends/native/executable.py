@@ -1,6 +1,7 @@
 """A schedule made ready: kernels compiled, memory laid out, addresses filled in; running it is one native call."""
 
 import ctypes
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from pullback.backends.native import openblas
-from pullback.backends.native.executor import MEET, STOP_ON_FLAG
+from pullback.backends.native.compiler import Compilation, compile_kernels, symbol
+from pullback.backends.native.executor_ir import MEET, STOP_ON_FLAG
 from pullback.backends.native.hardware import threads as machine_threads
-from pullback.backends.native.machine_code import Compilation, compile_kernels, key_of
+from pullback.backends.native.runtime import Plan
 from pullback.backends.native.schedule import Argument, Buffer, Schedule, Task, schedule
-from pullback.backends.native.team import Plan
 from pullback.base.dtypes import Array, float32
 from pullback.base.errors import IndexOutOfRange
 from pullback.ir.program import Program
@@ -66,13 +67,10 @@ class Executable:
 
     # Making ready
     def _compile(self) -> Compilation:
-        wanted: dict[str, Callable[[str], str]] = {}
-        self._keys: list[str] = []
+        wanted: dict[str, Callable[[], str]] = {}
         for task in self.tasks:
-            key = key_of(task.text) if task.build else ""
-            self._keys.append(key)
-            if task.build is not None:
-                wanted.setdefault(key, task.build)
+            if task.build is not None and task.text not in wanted:
+                wanted[task.text] = functools.partial(task.build, symbol(task.text))
         return compile_kernels(wanted)
 
     def _lay_out(self) -> None:
@@ -104,7 +102,7 @@ class Executable:
                 continue
             flags = (MEET if task.meet and group else 0) | (STOP_ON_FLAG if task.commits and doubtful else 0)
             doubtful = (doubtful and not task.commits) or self.schedule.flag in task.writes
-            group.append([self.compilation.addresses[self._keys[i]], base + 8 * starts[i], task.chunks, flags])
+            group.append([self.compilation.addresses[task.text], base + 8 * starts[i], task.chunks, flags])
             numbers.append(i)
         self._close(group, numbers)
         self._inputs: dict[int, Array] = {}
@@ -164,18 +162,18 @@ class Executable:
             else:
                 self._run_numpy(plan)
 
-    def run_watched(self) -> tuple[Array, Array]:
-        """Run once; for each task the ticks that native code took, and the seconds that NumPy took."""
-        ticks, seconds = np.zeros(len(self.tasks), np.int64), np.zeros(len(self.tasks))
+    def run_watched(self) -> Array:
+        """Run once; the seconds that each task took."""
+        seconds = np.zeros(len(self.tasks))
         for plan, numbers in zip(self.plans, self._numbers_of_plans, strict=True):
             if isinstance(plan, Plan):
-                ticks[numbers] = plan.profile(self.threads, 1)
+                seconds[numbers] = plan.profile(self.threads)[:, 0] * 1e-9
                 self.check_flag()
             else:
                 started = time.perf_counter()
                 self._run_numpy(plan)
                 seconds[numbers] = time.perf_counter() - started
-        return ticks, seconds
+        return seconds
 
     @property
     def bound_inputs(self) -> Mapping[int, Array]:

@@ -9,19 +9,20 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from pullback.backends.native.machine_code import jit
+from pullback.backends.native.compiler import compiler
 
+_NAMES = "note_holders", "same_holders"
 _I32, _I64, _POINTER = ir.IntType(32), ir.IntType(64), ir.PointerType()
 
 
 def build_counting() -> str:
-    """The LLVM module with `note(table, n)` and `same(table, n)`.
+    """The LLVM module with `note_holders(table, n)` and `same_holders(table, n)`.
 
     The table has two words for each object: its address, and how often it was held. `note` fills in the second, `same`
     says whether it is so still.
     """
     module = ir.Module("holders")
-    for name, compares in (("note", False), ("same", True)):
+    for name, compares in zip(_NAMES, (False, True), strict=True):
         f = ir.Function(module, ir.FunctionType(_I64, [_I64, _I64]), name)
         _write(f, compares)
     return str(module)
@@ -56,9 +57,9 @@ def _write(f: ir.Function, compares: bool) -> None:
 @functools.cache
 def _native() -> tuple[Callable[[int, int], int], Callable[[int, int], int]] | None:
     """`note` and `same`, or None where objects do not begin with their count."""
-    found = jit().load_module("holders", build_counting, ("note", "same"))
+    found = compiler().load_module("holders", build_counting, _NAMES)
     prototype = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
-    note, same = (prototype(found[name]) for name in ("note", "same"))
+    note, same = (prototype(found[name]) for name in _NAMES)
     thing: Any = object()
     table = np.array([id(thing), 0], np.int64)
     address = int(table.ctypes.data)

@@ -86,7 +86,8 @@ class KernelWriter:
     @contextmanager
     def chunks(self) -> Iterator[Number]:
         """For each chunk that this thread has."""
-        with self.loop(*self.function.args[-2:], "chunk") as chunk:
+        first, end = self.function.args[-2:]
+        with self.loop(first, end, "chunk") as chunk:
             yield chunk
 
     def split(self, number: Number, sizes: Sequence[int]) -> list[Number]:

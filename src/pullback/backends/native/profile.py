@@ -16,14 +16,12 @@ from pullback.backends.native.executable import Executable, address_of, empty_ar
 from pullback.backends.native.plan_loops import LoopPlan
 from pullback.backends.native.products import ProductPlan
 from pullback.backends.native.schedule import Task
-from pullback.backends.native.team import Plan
 from pullback.backends.report import Kernel, Making, Memory, Report, bytes_text, places_of
 from pullback.base.dtypes import Array, float32, float64
 from pullback.ir.node import Node
 from pullback.passes.kinds import MOVEMENT
 
 _LEAST_RUNS, _MOST_RUNS = 3, 500
-_CALIBRATION_SECONDS, _MOST_STEPS = 0.02, 10_000
 _SILENT = MOVEMENT | {"full", "iota", "cast", "constant"}  # ops that say little about a kernel
 
 
@@ -83,32 +81,16 @@ class _Copy:
         """Seconds of each of several runs; and of each task (runs, tasks) in other runs, made in turn with them."""
         executable = self.executable
         began = time.perf_counter()
-        once = min(self._timed(executable.run) for _ in range(2))
+        for _ in range(2):
+            self._timed(executable.run)
         with_reset = (time.perf_counter() - began) / 2
-        ticks_per_second = self._ticks_per_second(once)
         repeats = int(min(max(seconds / (2 * with_reset), _LEAST_RUNS), _MOST_RUNS))
         runs, watched = [], np.zeros((repeats, len(executable.tasks)))
         for row in watched:
             runs.append(self._timed(executable.run))
             self._reset()
-            ticks, by_numpy = executable.run_watched()
-            row[:] = ticks / ticks_per_second + by_numpy
+            row[:] = executable.run_watched()
         return runs, watched
-
-    def _ticks_per_second(self, seconds_per_run: float) -> float:
-        """How fast the processor's counter counts: ticks of many steps in one native call, held against the clock."""
-        plans = [plan for plan in self.executable.plans if isinstance(plan, Plan)]
-        if not plans:
-            return 1.0
-        threads = self.executable.threads
-        longest = max(plans, key=lambda plan: plan.profile(threads, 1).sum())
-        steps = int(min(max(_CALIBRATION_SECONDS / max(seconds_per_run, 1e-9), 1), _MOST_STEPS))
-        self._reset()
-        started = time.perf_counter()
-        ticks = int(longest.profile(threads, 1, steps).sum())
-        passed = time.perf_counter() - started
-        self.executable.flag[0] = 0
-        return max(ticks, 1) / passed
 
 
 # What each kernel is
