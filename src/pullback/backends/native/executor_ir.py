@@ -162,7 +162,7 @@ wait:
 """
 
 _TASK = """
-; A thread's share of a task.
+; A thread's share of a task, rounded up: thread 0, which is there first, does what one thread does alone.
 define internal void @do_task(ptr %task, i64 %thread, i64 %threads) nounwind {
 entry:
   %kernel = load ptr, ptr %task
@@ -173,7 +173,9 @@ entry:
   %alone = icmp eq i64 %threads, 1
   br i1 %alone, label %whole, label %divide
 divide:
-  %scaled = mul i64 %thread, %chunks
+  %exact = mul i64 %thread, %chunks
+  %up = sub i64 %threads, 1
+  %scaled = add i64 %exact, %up
   %part = udiv i64 %scaled, %threads
   %scaled_end = add i64 %scaled, %chunks
   %part_end = udiv i64 %scaled_end, %threads
@@ -190,12 +192,25 @@ done:
   ret void
 }
 
-; The same between two meetings, while thread 0 looks at the clock.
+; The same, while thread 0 looks at the clock.
 define internal void @time_task(ptr %control, ptr %task, i64 %i, i64 %thread, i64 %threads) nounwind noinline {
-entry:
   %start = call i64 @now()
   call void @do_task(ptr %task, i64 %thread, i64 %threads)
-  call void @meet(ptr %control, i64 %threads, i1 0, i1 0)
+  call void @note(ptr %control, i64 %i, i64 %start, i64 %thread, i64 1)
+  ret void
+}
+
+; Meet others, which is time of the task that was shared out last.
+define internal void @time_meeting(ptr %control, i64 %shared, i64 %thread, i64 %threads, i1 %heeds) nounwind noinline {
+  %start = call i64 @now()
+  call void @meet(ptr %control, i64 %threads, i1 %heeds, i1 0)
+  call void @note(ptr %control, i64 %shared, i64 %start, i64 %thread, i64 0)
+  ret void
+}
+
+; Add what has passed on thread 0 since `start`, and so many runs, to the figures of task i.
+define internal void @note(ptr %control, i64 %i, i64 %start, i64 %thread, i64 %more_runs) nounwind noinline {
+entry:
   %end = call i64 @now()
   %first = icmp eq i64 %thread, 0
   br i1 %first, label %note, label %done
@@ -210,7 +225,7 @@ note:
   %new_sum = add i64 %sum, %passed
   store i64 %new_sum, ptr %sum_at
   %runs = load i64, ptr %runs_at
-  %new_runs = add i64 %runs, 1
+  %new_runs = add i64 %runs, %more_runs
   store i64 %new_runs, ptr %runs_at
   br label %done
 done:
@@ -232,6 +247,7 @@ entry:
   br label %head
 head:
   %i = phi i64 [ 0, %entry ], [ %following, %next ]
+  %shared = phi i64 [ 0, %entry ], [ %shared_now, %next ]
   %more = icmp slt i64 %i, %count
   br i1 %more, label %body, label %whole
 body:
@@ -243,10 +259,16 @@ body:
   %flagged = icmp ne i64 %meeting_flags, 0
   %stop_flag = and i64 %flags, $STOP_ON_FLAG
   %stops = icmp ne i64 %stop_flag, 0
-  %meets = or i1 %flagged, %profiled
-  br i1 %meets, label %meeting, label %go
+  br i1 %flagged, label %meeting, label %go
 meeting:
+  br i1 %profiled, label %timed_meeting, label %plain_meeting
+plain_meeting:
   call void @meet(ptr %control, i64 %threads, i1 %stops, i1 0)
+  br label %met
+timed_meeting:
+  call void @time_meeting(ptr %control, i64 %shared, i64 %thread, i64 %threads, i1 %stops)
+  br label %met
+met:
   br i1 %stops, label %check, label %go
 check:
   %goes_on = load i64, ptr %goes_on_at
@@ -262,8 +284,17 @@ timed:
   br label %next
 next:
   %following = add i64 %i, 1
+  %chunks_at = getelementptr i64, ptr %task, i64 2
+  %chunks = load i64, ptr %chunks_at
+  %is_shared = icmp sgt i64 %chunks, 1
+  %shared_now = select i1 %is_shared, i64 %i, i64 %shared
   br label %head
 whole:
+  br i1 %profiled, label %timed_end, label %end
+timed_end:
+  call void @time_meeting(ptr %control, i64 %shared, i64 %thread, i64 %threads, i1 0)
+  br label %end
+end:
   ret i1 1
 broken_off:
   ret i1 0

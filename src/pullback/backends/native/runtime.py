@@ -118,7 +118,10 @@ class Plan:
         self._control[STOP] = 1
 
     def profile(self, threads: int, steps: int = 1) -> Array:
-        """Run so, with all threads meeting before and after each task: (n, 2) nanoseconds and runs of each task."""
+        """Run so, while thread 0 looks at the clock: (n, 2) nanoseconds and runs of each task.
+
+        The time in which it waits for others belongs to the task before that was shared out last.
+        """
         figures = np.zeros((len(self.tasks), 2), np.int64)
         self._control[PROFILE] = figures.ctypes.data
         try:
