@@ -192,8 +192,8 @@ class _Arguments:
     """Reads a kernel's arguments by name, in the order in which `numbers` lists them."""
 
     NAMES = (
-        "x y z gemm set_threads turn_x turn_y rows cols inner lead_x lead_y lead_z pieces per_piece by_rows step step_z "
-        "matrix_z last outer_x inner_x outer_y inner_y"
+        "x y z gemm set_threads turn_x turn_y rows cols inner lead_x lead_y lead_z pieces per_piece by_rows step "
+        "step_z matrix_z last outer_x inner_x outer_y inner_y"
     ).split()
 
     def __init__(self, b: ir.IRBuilder, args: Number) -> None:
