@@ -1,7 +1,7 @@
 """Elementary functions in LLVM IR, against NumPy's meaning in float64 (float32) and long double (float64).
 
 An error is counted in units in the last place (ULP) of the exact value, which are those of float32 or float64 in its
-binade. Numbers below the smallest normal one may be read and given as 0. docs/accuracy.md was measured with `sweep`.
+binade. Numbers below the smallest normal one may be read and given as 0.
 """
 
 import ctypes

@@ -1,7 +1,14 @@
 """Elementary functions as LLVM IR without branches or calls, so that the loop around them is vectorised.
 
 Each emitter takes a builder and numbers of one type, FloatType or DoubleType, and emits plain arithmetic: it relies on
-no fast-math flag, and `llvm.fma` stands where a product must not be rounded. docs/accuracy.md has the largest errors.
+no fast-math flag, and `llvm.fma` stands where a product must not be rounded.
+
+Largest errors in ULP of the exact value; float32 over all 2³² numbers, beside glibc's float64 functions (cos: every 64th
+block of 4096, pow: 4 million pairs); float64 over samples of 1.6 million (erf: 15,000), beside long double:
+
+    exp    log    tanh   sigmoid  erf    rsqrt  expm1  log1p  atan   sin    cos    pow
+    0.891  0.940  1.403  1.810    1.086  1.490  1.637  1.548  1.384  0.501  0.501  0.501
+    0.89   0.80   2.50   1.64     1.16   1.50   1.84   1.36   0.52   0.52   0.52   0.50
 
 Numbers below the smallest normal one count as 0, as in kernels, which run with denormals flushed: a result there is 0.
 
