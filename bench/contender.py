@@ -16,6 +16,7 @@ class Contender:
 
     run: Callable[[int, int], list[float]]
     steps_per_call: int = 1
+    step: Any = None  # the step itself, for a peer that can say more of it
 
 
 def called(step: Callable[..., Any], batches: Sequence[tuple[Any, ...]], wait: Callable[[], object]) -> Contender:

@@ -15,7 +15,7 @@ from llvmlite import ir
 
 from pullback.backends.native.compiler import compile_kernels, symbol
 from pullback.backends.native.executable import address_of, empty_array
-from pullback.backends.native.executor_ir import FLAGS, MEET, TASK_WORDS
+from pullback.backends.native.executor_ir import CHUNKS, FLAGS, MEET, TASK_WORDS
 from pullback.backends.native.loops import KERNEL, POINTER
 from pullback.backends.native.runtime import Plan
 from pullback.backends.native.scalars import I1, I64
@@ -86,6 +86,7 @@ class NativeEpoch:
             plan.tasks[len(before) + len(inner.tasks) :] = rows[len(before) :]
             plan.tasks[len(before) + len(inner.tasks), FLAGS] |= MEET
         plan.tasks[len(before), FLAGS] |= MEET
+        self._feed = len(before) - 1  # the task that sets a step's numbers, where they change from step to step
 
     def _fetching(self) -> list[_Around]:
         around: list[_Around] = []
@@ -134,11 +135,12 @@ class NativeEpoch:
         step = self.step
         if order is not None:
             self.order[:steps] = order
-        read = step.numbers_reader
-        for s in range(steps):
-            for k, number in read:
-                self.numbers[s, k] = number()
-            if advance is not None:
+        self.plan.tasks[self._feed, CHUNKS] = advance is not None
+        if advance is None:
+            step.read_numbers()
+        else:
+            for s in range(steps):
+                self.numbers[s] = step.read_numbers()
                 advance()
         started = time.perf_counter()
         step.run_window(self.given, self._results, lambda: self.plan.run(step.executable.threads, steps))

@@ -20,7 +20,7 @@ from string import Template
 from pullback.backends.native.executor_clock import POSIX_CLOCK, TIMING, WINDOWS_CLOCK
 
 # A task is four words: the kernel's address, its arguments' address, the number of chunks, and flags.
-TASK_WORDS, FLAGS = 4, 3
+TASK_WORDS, CHUNKS, FLAGS = 4, 2, 3
 MEET = 1  # flag: all threads have finished all earlier tasks before this one starts
 STOP_ON_FLAG = 2  # flag: meet, and run nothing from here on when the word at FLAG is not 0
 

@@ -68,7 +68,7 @@ class NativeStep:
         for k in range(len(traced.numbers)):
             number = self.arguments + len(traced.state) + k
             self.executable.bind_input(number, self.numbers[k : k + 1], address_of(self.numbers) + 8 * k)
-        self.numbers_reader = list(enumerate(traced.numbers))
+        self._readers = list(enumerate(traced.numbers))
         self._sort_state()
         self._sort_results()
 
@@ -139,9 +139,7 @@ class NativeStep:
             for i, x in enumerate(given):
                 array = _ready_array(x._value)
                 executable.bind_input(i, array, fast_address_of(array))
-            numbers = self.numbers
-            for k, read in self.numbers_reader:
-                numbers[k] = read()
+            self.read_numbers()
             results: dict[int, Value] = {}
             for j, type in self._large:
                 array = empty_array(type)
@@ -159,6 +157,13 @@ class NativeStep:
         """What the step does and how fast, measured for about so many seconds on copies of its state."""
         with self._lock:
             return profile(self.executable, self.arguments, name, self.calls, seconds)
+
+    def read_numbers(self) -> Array:
+        """Fetch the learning rates and other numbers as they are now."""
+        numbers = self.numbers
+        for k, read in self._readers:
+            numbers[k] = read()
+        return numbers
 
     # Many calls in one
     def stays_in_place(self) -> bool:
