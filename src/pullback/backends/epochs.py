@@ -10,7 +10,7 @@ import numpy as np
 
 from pullback.base.dtypes import Array
 from pullback.base.trees import flatten, unflatten
-from pullback.ir.mode import mode
+from pullback.ir.mode import edits, mode
 from pullback.ir.node import Value
 from pullback.tensor.tensor import Tensor, from_array
 
@@ -89,8 +89,15 @@ def _in_repeats(
             return
         values = [x._value for x in batch]
         limit = min(portion, most or portion)
-        while (waiting := next(iterator, None)) is not None and repeats < limit and _are_same(batch, values, waiting):
+        first, edited, waiting = waiting, edits.count, None
+        for following in itertools.islice(iterator, limit - 1):
+            is_first = following is first and edits.count == edited
+            if not is_first and not _are_same(batch, values, following):
+                waiting = following
+                break
             repeats += 1
+        if waiting is None:
+            waiting = next(iterator, None)
         # Whoever gives the batches may have written the next one into the same tensors.
         batch = tuple(x if x._value is v else Tensor(v) for x, v in zip(batch, values, strict=True))
         epoch = _native_epoch(compiled, batch, None)

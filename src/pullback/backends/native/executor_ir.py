@@ -363,6 +363,8 @@ pause:
   %again = icmp slt i64 %more_looks, 32
   br i1 %again, label %look, label %patient
 patient:
+  ; Whoever will bring work may be waiting for this very processor.
+  call i32 @sched_yield()
   %now = call i64 @now()
   %passed = sub i64 %now, %idle_since
   %waits = icmp slt i64 %passed, %patience

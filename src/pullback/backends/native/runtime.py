@@ -49,7 +49,7 @@ _STACK_BYTES = 8 << 20
 _ATTRIBUTE_BYTES = 256  # more than any system takes for the attributes of a thread
 _LINE_BYTES = 128  # of the pair of cache lines that processors fetch together
 _PATIENCE_NS = 50_000  # how long a worker looks for work before it sleeps
-_SPINS = 1_000  # looks at a meeting, some tens of microseconds, before the processor is offered to others
+_SPINS = 400  # looks at a meeting, some ten microseconds, before the processor is offered to others
 _SPINS_WHEN_CROWDED = 16  # the same when there are more threads than processors
 # Signals that tell of a fault in the very thread that they interrupt; all others are for Python's threads.
 _OWN_SIGNALS = {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS"}
