@@ -89,8 +89,8 @@ class Hyperparameters:
     def _is_on(self, name: str) -> bool:
         return self._switches.setdefault(name, bool(self._group().get(name)))
 
-    def watch_switches(self) -> None:
-        """Have a compiled step traced anew when one of the switches that were looked at is turned."""
+    def watch(self) -> None:
+        """Have a compiled step traced anew when a switch that was looked at is turned, or the group has other size."""
         watched(_Switches(self._group, tuple(self._switches)).read, (self._key, "switches"))
 
     def choice(self, name: str) -> Any:
@@ -103,16 +103,18 @@ class Hyperparameters:
 
 
 class _Switches:
-    """Whether hyperparameters are on, read again and again: what has not changed is not looked at twice."""
+    """Whether hyperparameters are on, read again and again, and how many parameters the group has."""
 
     def __init__(self, group: Callable[[], Group], names: tuple[str, ...]) -> None:
         self._group, self._names = group, names
         self._seen: list[Any] = []
-        self._on: list[bool] = []
+        self._answer: list[Any] = []
 
-    def read(self) -> list[bool]:
-        """One answer for each name."""
-        now = list(map(self._group().get, self._names))
+    def read(self) -> list[Any]:
+        """One answer for each name, then the number of parameters."""
+        group = self._group()
+        now = list(map(group.get, self._names))
+        now.append(len(group["params"]))
         if now != self._seen:
-            self._seen, self._on = now, list(map(bool, now))
-        return self._on
+            self._seen, self._answer = now, [*map(bool, now[:-1]), now[-1]]
+        return self._answer

@@ -12,6 +12,7 @@ from pullback.optim import saved
 from pullback.optim.groups import Params, as_groups, check_new_group, complete_group
 from pullback.optim.hyperparameters import Group, Hyperparameters, check_hyperparameters
 from pullback.optim.slots import Slot, roomy, settle
+from pullback.optim.state import OptimizerState
 from pullback.tensor.pointwise import neg
 from pullback.tensor.tensor import Tensor
 from pullback.tensor.tracing import eagerly, watched
@@ -51,7 +52,7 @@ class Optimizer:
 
     def __init__(self, params: Params, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
-        self.state: defaultdict[Tensor, State] = defaultdict(dict)
+        self._state = OptimizerState()
         self.param_groups: list[Group] = []
         self._has_stepped = False
         for group in as_groups(params):
@@ -98,18 +99,28 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        watched(lambda: [len(group["params"]) for group in self.param_groups], (id(self), "sizes"))
+        watched(lambda: len(self.param_groups), (id(self), "groups"))
         with no_grad():
             settings = [self._hyperparameters(place) for place in range(len(self.param_groups))]
             for p, name, place in self._named():
                 if p.grad is not None:
                     self._update_parameter(p, p.grad, name, settings[place])
             for h in settings:
-                h.watch_switches()
+                h.watch()
             # A compiled step writes into these very tensors; it is traced anew when others take their place.
             tensors = list(self._all_state())
-            watched(lambda: self._has_state(tensors), (id(self), "state"))
+            watched(lambda: self._has_state(tensors), (id(self), "state"), is_counted=True)
         return loss
+
+    @property
+    def state(self) -> defaultdict[Tensor, State]:
+        """What is kept for each parameter: a dict of tensors by name."""
+        return self._state
+
+    @state.setter
+    def state(self, other: Mapping[Tensor, State]) -> None:
+        self._state = OptimizerState()
+        self._state.update(other)
 
     def _has_state(self, tensors: Sequence[Tensor]) -> bool:
         """Whether the state is these very tensors, no more and no fewer."""

@@ -280,9 +280,12 @@ def live_number(read: Callable[[], float], name: str = "") -> Tensor:
     return tensor
 
 
-def watched(read: Callable[[], Any], key: Any = None) -> Any:
-    """What `read()` gives; a compiled function that asked is traced anew when the answer changes."""
+def watched(read: Callable[[], Any], key: Any = None, is_counted: bool = False) -> Any:
+    """What `read()` gives; a compiled function that asked is traced anew when the answer changes.
+
+    `is_counted` says that it cannot change without being counted among the edits of tensors.
+    """
     found = read()
     if isinstance(mode.recorder, Trace):
-        mode.recorder.guards.setdefault(("watched", key or object()), Guard(read, found))
+        mode.recorder.guards.setdefault(("watched", key or object()), Guard(read, found, is_counted))
     return found
