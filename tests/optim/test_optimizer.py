@@ -11,6 +11,7 @@ import pytest
 import pullback as pb
 from pullback.base.errors import ArgumentError, DTypeError, ShapeError, StateError
 from pullback.optim import SGD, Adagrad, Adam, AdamW, Muon, RMSprop
+from tests.contracts.backends import Backend
 
 
 def leaf(*numbers: float) -> pb.Tensor:
@@ -357,8 +358,8 @@ def test_an_empty_momentum_as_older_files_have_it_begins_anew() -> None:
 
 
 # In a compiled step
-def compiled_step(optimiser: pb.optim.Optimizer) -> Any:
-    @pb.compile
+def compiled_step(optimiser: pb.optim.Optimizer, compile: Any = pb.compile) -> Any:
+    @compile
     def step() -> None:
         optimiser.zero_grad()
         sum((p * p).sum() for group in optimiser.param_groups for p in group["params"] if p.requires_grad).backward()
@@ -381,18 +382,18 @@ def test_switches_are_watched() -> None:
         assert step.traces == traces + 1, name
 
 
-def test_choices_are_watched() -> None:
+def test_choices_are_watched(backend: Backend) -> None:
     ends = []
     for compiled in (False, True):
         w = pb.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
         optimiser = Muon([w], lr=0.1)
-        step = compiled_step(optimiser)
+        step = compiled_step(optimiser, backend.compile)
         for steps, adjust in [(5, None), (2, None), (2, "match_rms_adamw")]:
             optimiser.param_groups[0].update(ns_steps=steps, adjust_lr_fn=adjust)
             (step if compiled else step.function)()
-        ends.append(w.detach().numpy())
+        ends.append(w.detach())
     assert step.traces == 3
-    np.testing.assert_array_equal(*ends)
+    backend.assert_agrees(ends[1], ends[0])
 
 
 def test_a_new_group_is_seen() -> None:
@@ -416,6 +417,32 @@ def test_state_that_was_thrown_away_begins_anew() -> None:
     step()
     assert optimiser.state[w]["step"].item() == 1.0
     assert step.traces == 2
+
+
+CHANGES: dict[str, Callable[[Any, Any], Any]] = {
+    "a new value": lambda optimiser, w: optimiser.state[w].update(step=pb.tensor(7.0)),
+    "a new dict": lambda optimiser, w: optimiser.state.update({w: {**optimiser.state[w], "step": pb.tensor(7.0)}}),
+    "a dict joined": lambda optimiser, w: optimiser.state.__ior__({w: {**optimiser.state[w], "step": pb.tensor(7.0)}}),
+    "a new state": lambda optimiser, w: setattr(
+        optimiser, "state", {w: {**optimiser.state[w], "step": pb.tensor(7.0)}}
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_state_that_is_put_in_anew_is_seen(change: Callable[[Any, Any], Any]) -> None:
+    optimiser = Adam([leaf(1.0)])
+    (w,) = optimiser.param_groups[0]["params"]
+    step = compiled_step(optimiser)
+    for _ in range(3):
+        step()
+    change(optimiser, w)
+    step()
+    assert optimiser.state[w]["step"].item() == 8.0
+    step()
+    optimiser.state[w]["step"] = pb.tensor(3.0)  # what was put in is watched, too
+    step()
+    assert optimiser.state[w]["step"].item() == 4.0
 
 
 def test_a_layer_that_is_frozen_is_no_longer_updated() -> None:

@@ -5,7 +5,7 @@ otherwise have to look at each of them before each call.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from pullback.ir.mode import edits
@@ -19,13 +19,21 @@ class ParameterState(dict[str, Tensor]):
 
 
 class OptimizerState(defaultdict[Tensor, dict[str, Tensor]]):
-    """What is kept for each parameter; empty where nothing is yet."""
+    """What is kept for each parameter; empty where nothing is yet. Every dict put in becomes a ParameterState."""
 
-    def __init__(self) -> None:
-        super().__init__(ParameterState)
+    def __init__(self, make: Callable[[], dict[str, Tensor]] = ParameterState) -> None:
+        super().__init__(make)  # copies are made by giving it
 
     def __setitem__(self, parameter: Tensor, kept: dict[str, Tensor]) -> None:
         super().__setitem__(parameter, kept if isinstance(kept, ParameterState) else ParameterState(kept))
+
+    # Those of dict itself go past __setitem__.
+    update = MutableMapping.update
+    setdefault = MutableMapping.setdefault
+
+    def __ior__(self, other: Any) -> "OptimizerState":  # type: ignore[misc, override]  # narrower than dict's
+        self.update(other)
+        return self
 
 
 def _counted(method: Callable[..., Any]) -> Callable[..., Any]:
