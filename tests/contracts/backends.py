@@ -34,10 +34,10 @@ class Backend:
         """The function compiled for this backend."""
         return pb.compile(function, backend=self.name)
 
-    def assert_agrees(self, found: Any, wanted: Any, units: float = UNITS, label: str = "") -> None:
+    def assert_agrees(self, found: Any, wanted: Any, label: str = "", scale: float = 0.0) -> None:
         """Fails unless two trees of tensors, arrays and Python values agree as this backend must with eager ops.
 
-        units: how many units in the last place of the largest number floats may be apart, where not every bit counts.
+        scale: the size of the numbers that were worked with, where they cancel out in the result.
         """
         (founds, structure), (wanteds, wanted_structure) = flatten(found), flatten(wanted)
         assert structure == wanted_structure, label
@@ -47,7 +47,7 @@ class Backend:
             if self.is_exact or not is_float(y):
                 assert x.tobytes() == y.tobytes(), f"{label}: {x} where {y} is wanted"
             else:
-                assert_near(x, y, units, label)
+                assert_near(x, y, scale, label)
 
 
 def as_array(leaf: Any) -> np.ndarray[Any, Any]:
@@ -60,11 +60,9 @@ def is_float(array: np.ndarray[Any, Any]) -> bool:
     return array.dtype.kind not in "OUb" and from_numpy_dtype(array.dtype).kind == "float"
 
 
-def assert_near(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], units: float, label: str = "") -> None:
-    """Fails unless floats are so many units in the last place apart at most: each's own, or the largest's for sums."""
-    epsilon = EPSILON[from_numpy_dtype(y.dtype)]
+def assert_near(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any], scale: float, label: str) -> None:
+    """Fails unless floats are a few units in the last place of the largest number apart at most."""
+    room = UNITS * EPSILON[from_numpy_dtype(y.dtype)]
     wide = y.astype(np.float64)
-    largest = float(np.abs(wide[np.isfinite(wide)]).max(initial=0.0))
-    np.testing.assert_allclose(
-        x.astype(np.float64), wide, units * epsilon, units * epsilon * largest, equal_nan=True, err_msg=label
-    )
+    largest = float(np.abs(wide[np.isfinite(wide)]).max(initial=scale))
+    np.testing.assert_allclose(x.astype(np.float64), wide, 0, room * largest, equal_nan=True, err_msg=label)

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.contracts import layer_contracts
+from tests.contracts.backends import Backend
 from tests.contracts.layer_row import LayerRow
 from tests.contracts.rows_losses import LOSSES
 
@@ -17,5 +18,5 @@ def test_gradients(row: LayerRow) -> None:
 
 
 @pytest.mark.parametrize("row", LOSSES, ids=lambda row: row.name)
-def test_compiled_equals_eager(row: LayerRow) -> None:
-    layer_contracts.check_compiled_equals_eager(row)
+def test_compiled_agrees_with_eager(row: LayerRow, backend: Backend) -> None:
+    layer_contracts.check_compiled_agrees_with_eager(row, backend)
