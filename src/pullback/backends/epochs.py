@@ -2,7 +2,6 @@
 
 import itertools
 import operator
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -13,8 +12,6 @@ from pullback.base.trees import flatten, unflatten
 from pullback.ir.mode import edits, mode
 from pullback.ir.node import Value
 from pullback.tensor.tensor import Tensor, from_array
-
-PORTION_SECONDS = 0.05  # after about so long, results are handed out
 
 
 class Repeatable(Protocol):
@@ -38,9 +35,10 @@ def run_over(
 ) -> Iterator[Any]:
     """The results of the function on each batch, those of several steps stacked; see `Compiled.over`."""
     iterator = iter(batches)
-    if compiled.backend != "native" or mode.recorder is not None:
-        yield from _call_by_call(compiled, iterator, advance, most)
-    elif getattr(iterator, "has_rows", False):
+    has_rows = getattr(iterator, "has_rows", None)  # a DataLoader tells
+    if compiled.backend != "native" or mode.recorder is not None or has_rows is False:
+        yield from _call_by_call(compiled, iterator, advance)
+    elif has_rows:
         yield from _in_portions(compiled, iterator, advance, most)
     else:
         yield from _in_repeats(compiled, iterator, advance, most)
@@ -70,9 +68,9 @@ def _in_portions(compiled: Repeatable, iterator: Any, advance: Callable[[], Any]
         given = compiled.rooms[kind]
         epoch = _native_epoch(compiled, given, sources)
         if epoch is None:
-            yield from _row_by_row(compiled, sources, order, advance, most)
-            yield from _call_by_call(compiled, iterator, advance, most)
-            return
+            yield _joined(list(_row_by_row(compiled, sources, order, advance)))
+            portion = 1
+            continue
         yield epoch.step.result_of(epoch.run(len(order), order, advance))
         portion = epoch.steps_in_a_window()
 
@@ -85,7 +83,7 @@ def _in_repeats(
     while waiting is not None:
         batch, repeats = _as_args(waiting), 1
         if not all(type(x) is Tensor for x in batch) or len(set(map(id, batch))) < len(batch):
-            yield from _call_by_call(compiled, itertools.chain([batch], iterator), advance, most)
+            yield from _call_by_call(compiled, itertools.chain([batch], iterator), advance)
             return
         values = [x._value for x in batch]
         limit = min(portion, most or portion)
@@ -103,7 +101,7 @@ def _in_repeats(
         epoch = _native_epoch(compiled, batch, None)
         if epoch is None:
             rest = itertools.chain(itertools.repeat(batch, repeats), [] if waiting is None else [waiting], iterator)
-            yield from _call_by_call(compiled, rest, advance, most)
+            yield from _call_by_call(compiled, rest, advance)
             return
         yield epoch.step.result_of(epoch.run(repeats, None, advance))
         portion = epoch.steps_in_a_window()
@@ -121,33 +119,27 @@ def _are_same(args: tuple[Tensor, ...], values: Sequence[Value], batch: Any) -> 
 
 
 def _row_by_row(
-    compiled: Repeatable, sources: Sequence[Array], order: Array, advance: Callable[[], Any] | None, most: int
+    compiled: Repeatable, sources: Sequence[Array], order: Array, advance: Callable[[], Any] | None
 ) -> Iterator[Any]:
     batches = ([from_array(source.take(rows, axis=0)) for source in sources] for rows in order)
-    return _call_by_call(compiled, batches, advance, most)
+    return _call_by_call(compiled, batches, advance)
 
 
-def _call_by_call(
-    compiled: Repeatable, batches: Iterator[Any], advance: Callable[[], Any] | None, most: int
-) -> Iterator[Any]:
-    results: list[Any] = []
-    started = time.perf_counter()
+def _call_by_call(compiled: Repeatable, batches: Iterator[Any], advance: Callable[[], Any] | None) -> Iterator[Any]:
+    """One result at a time, each before the next batch is asked for: whoever gives the batches may save where it is."""
     for batch in batches:
-        results.append(compiled(*_as_args(batch)))
+        result = compiled(*_as_args(batch))
         if advance is not None:
             advance()
-        if (most and len(results) >= most) or time.perf_counter() - started > PORTION_SECONDS:
-            yield _stacked(results)
-            results, started = [], time.perf_counter()
-    if results:
-        yield _stacked(results)
+        leaves, structure = flatten(result)
+        yield unflatten(structure, [from_array(x.array()[None]) if isinstance(x, Tensor) else x for x in leaves])
 
 
-def _stacked(results: Sequence[Any]) -> Any:
-    """Several results of one structure as one, each tensor with a new first axis."""
+def _joined(results: Sequence[Any]) -> Any:
+    """The results of several steps, each stacked over some, as one stacked over all."""
     leaves, structures = zip(*map(flatten, results), strict=True)
-    stacked = [
-        from_array(np.stack([x.array() for x in column])) if isinstance(column[0], Tensor) else column[0]
+    joined = [
+        from_array(np.concatenate([x.array() for x in column])) if isinstance(column[0], Tensor) else column[0]
         for column in zip(*leaves, strict=True)
     ]
-    return unflatten(structures[0], stacked)
+    return unflatten(structures[0], joined)

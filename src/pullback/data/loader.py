@@ -217,11 +217,12 @@ class _Epoch(Iterator[Any]):
         taken: list[Any] = []
         while len(taken) < most:
             try:
-                batch = self._next_chosen()
+                batch = next(self._chosen)
             except StopIteration:
+                self.finished = not taken  # while there are some, the epoch is over when the next are asked for
                 break
             if taken and len(batch) != len(taken[0]):
-                self._chosen, self.finished = itertools.chain([batch], self._chosen), False
+                self._chosen = itertools.chain([batch], self._chosen)
                 break
             taken.append(batch)
         if not taken:

@@ -19,9 +19,16 @@ def pow_(b: ir.IRBuilder, x: Number, y: Number) -> Number:
     """xʸ. Of float32 as exp(y·ln|x|) in float64, with C's special cases; of float64 the C library's."""
     a = Arithmetic(b, x)
     if not a.is_single:
-        return a.intrinsic("llvm.pow", x, y)
+        # The C library takes numbers below the normal ones apart by arithmetic, which goes wrong where they are flushed.
+        return a.intrinsic("llvm.pow", _without_subnormals(a, x), _without_subnormals(a, y))
     base, exponent = b.fpext(x, DOUBLE), b.fpext(y, DOUBLE)
     return b.fptrunc(_wide_power(Arithmetic(b, base), base, exponent), x.type)
+
+
+def _without_subnormals(a: Arithmetic, x: Number) -> Number:
+    """The number, and 0 of its sign for one below the normal ones."""
+    is_small = a.b.icmp_unsigned("<", a.bits(a.magnitude(x)), a.integer(1 << 52))
+    return a.where(is_small, a.with_sign(a.number(0.0), x), x)
 
 
 def _wide_power(a: Arithmetic, x: Number, y: Number) -> Number:
