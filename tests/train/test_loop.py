@@ -55,7 +55,7 @@ def test_loop_is_the_one_that_everyone_writes(
     for epoch, record in enumerate(outcome.run.progress.history):
         part = losses[4 * epoch : 4 * epoch + 4]
         mean = sum(loss * n for loss, n in part) / 200
-        assert record["train_loss"] == mean if backend.is_exact else pytest.approx(mean, rel=1e-5)
+        assert record["train_loss"] == (mean if backend.is_exact else pytest.approx(mean, rel=1e-5))
 
 
 def test_validation_leaves_no_trace_and_switches_dropout_off(tmp_path: Path) -> None:
