@@ -1,4 +1,4 @@
-"""Emitted steps, run for 100 steps where Pullback cannot be imported, give the same bits."""
+"""Emitted steps, run for 100 steps where Pullback cannot be imported, give the reference's bits."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import pullback as pb
 from pullback.base.trees import flatten
 from pullback.emit.compiled import latest_call
 from pullback.emit.step import Step
+from tests.contracts.backends import Backend
 from tests.emit.isolated import run_steps
 from tests.emit.more_networks import MORE_NETWORKS
 from tests.emit.networks import NETWORKS, Network
@@ -49,3 +50,20 @@ def test_the_networks_of_the_golden_files(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", list(MORE_NETWORKS))
 def test_networks_that_use_much_of_what_there_is(name: str, tmp_path: Path) -> None:
     assert_repeats(MORE_NETWORKS[name](12), tmp_path, steps=10)
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, *MORE_NETWORKS])
+def test_a_native_step_has_the_same_source_and_nearly_the_same_results(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    courses = []
+    for backend in (Backend("reference"), Backend("native")):
+        monkeypatch.setenv("PULLBACK_BACKEND", backend.name)
+        pb.manual_seed(0)
+        network = (NETWORKS | MORE_NETWORKS)[name](4)
+        assert network.step.backend == backend.name
+        courses.append([network.call(i) for i in range(4)])
+        courses.append(pb.source(network.step))
+    wanted, text, found, native_text = courses
+    assert native_text == text
+    backend.assert_agrees(found, wanted, scale=1.0)
