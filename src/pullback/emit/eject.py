@@ -53,7 +53,7 @@ def eject(step: Any, path: str | os.PathLike[str]) -> None:
         state, random counters.
 
     The file holds what `pb.source` gives, and `load()` and `save(state)`. Called with the next batches, its function
-    gives bit for bit what the compiled one would have. Run as a script it trains on the batches in a file.
+    gives bit for bit what the reference backend would have. Run as a script it trains on the batches in a file.
 
     Raises ArgumentError for another step or suffix, FileNotFoundError when the folder does not exist, and TraceError
     when the next call of the step would run another program (a first step often differs from the rest: gradients and

@@ -14,6 +14,9 @@ def chosen_by_user() -> str:
 def one_thread() -> AbstractContextManager[object]:
     """Inside, NumPy's matrix products run on one thread, unless the user has set how many.
 
+    That is for what runs through NumPy: the reference backend, and ops left to it. Native products have a copy of the
+    library to themselves and are shared out among threads by their shape alone.
+
     On several threads a product is cut by their number, and its sums are rounded otherwise: the same run would give
     other weights on another number of cores. Where other programs run, too, they are also slower, for products of the
     size that networks for digits and tables have.
