@@ -61,14 +61,13 @@ class NativeEpoch:
         """Whether nothing in the step needs Python: no op left to NumPy, no state that moves to other memory."""
         if not isinstance(step, NativeStep):
             return False
-        plans = step.executable.plans
-        return len(plans) == 1 and isinstance(plans[0], Plan) and step.stays_in_place()
+        return step.executable.only_plan is not None and step.stays_in_place()
 
     def _make_plan(self) -> None:
         """The step's tasks between those that fetch its batch and those that keep its results."""
         executable = self.step.executable
-        (inner,) = executable.plans
-        assert isinstance(inner, Plan)
+        inner = executable.only_plan
+        assert inner is not None
         count = len(self.sources) + 1 + len(inner.tasks) + len(self._results)
         # The plan's own memory holds the number of the step, whose address the tasks around need.
         plan = self.plan = Plan(np.zeros((count, TASK_WORDS), np.int64), address_of(executable.flag))

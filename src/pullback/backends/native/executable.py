@@ -79,14 +79,14 @@ class Executable:
         self.flag = np.zeros(1, np.int64)
         words: list[int] = []
         starts: list[int] = []
-        self._input_words: dict[int, list[tuple[int, int]]] = {}
+        self.input_words: dict[int, list[tuple[int, int]]] = {}
         self._result_words: dict[int, list[tuple[int, int]]] = {}
         for task in self.tasks:
             starts.append(len(words))
             words += [self._word(argument, len(words) + i) for i, argument in enumerate(task.arguments)]
         self.words = np.array(words or [0], np.int64)
         # Written through a view of C integers, which takes half the time that NumPy takes.
-        self._words = (ctypes.c_int64 * len(self.words)).from_buffer(self.words.data)
+        self.argument_words = (ctypes.c_int64 * len(self.words)).from_buffer(self.words.data)
         self.plans: list[Plan | Task] = []
         group: list[list[int]] = []
         self._numbers_of_plans: list[list[int]] = []
@@ -105,6 +105,8 @@ class Executable:
             group.append([self.compilation.addresses[task.text], base + 8 * starts[i], task.chunks, flags])
             numbers.append(i)
         self._close(group, numbers)
+        first = self.plans[0] if len(self.plans) == 1 else None
+        self.only_plan = first if isinstance(first, Plan) else None  # where nothing is left to NumPy
         self._inputs: dict[int, Array] = {}
         self._results: dict[int, Array] = {}
 
@@ -125,7 +127,7 @@ class Executable:
             assert buffer.array is not None
             buffer.array = np.ascontiguousarray(buffer.array)
             return address_of(buffer.array) + argument.number
-        table = self._input_words if buffer.kind == "input" else self._result_words
+        table = self.input_words if buffer.kind == "input" else self._result_words
         table.setdefault(buffer.place, []).append((position, argument.number))
         return 0
 
@@ -137,14 +139,18 @@ class Executable:
     # Running
     def bind_input(self, number: int, array: Array, address: int) -> None:
         """The input's numbers are these from now on."""
-        words = self._words
-        for position, offset in self._input_words.get(number, ()):
+        words = self.argument_words
+        for position, offset in self.input_words.get(number, ()):
             words[position] = address + offset
         self._inputs[number] = array
 
+    def let_go(self, number: int) -> None:
+        """Do not keep an input's array alive any more: whoever bound it sees to that."""
+        self._inputs.pop(number, None)
+
     def bind_result(self, number: int, array: Array, address: int) -> None:
         """The output goes into this array from now on."""
-        words = self._words
+        words = self.argument_words
         for position, offset in self._result_words.get(number, ()):
             words[position] = address + offset
         self._results[number] = array

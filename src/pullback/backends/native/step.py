@@ -17,6 +17,7 @@ import numpy as np
 from pullback.backends.native.executable import Executable, address_of, empty_array
 from pullback.backends.native.holders import Holders
 from pullback.backends.native.profile import profile
+from pullback.backends.native.runtime import Plan
 from pullback.backends.report import Report
 from pullback.base.dtypes import Array
 from pullback.base.trees import LEAF, unflatten
@@ -82,6 +83,7 @@ class NativeStep:
         self._only_read = [(i, x) for i, x in state if i not in in_place]
         self._read_tensors = [x for _, x in self._only_read]
         self._seen: list[Any] = [None] * len(self._only_read)  # weak references to the values that are bound
+        self._needs_arrays = any(not isinstance(plan, Plan) for plan in self.executable.plans)
         self._holders = Holders()  # of what is overwritten: values and arrays, and the tensors of gradients
         self._is_noted = False  # whether they were counted while nobody but us held anything
         self._seen_edits = -1  # how many edits of tensors there were when all was last found in place
@@ -116,14 +118,43 @@ class NativeStep:
                 self._large.append((j, type))
         only = self.traced.results[0] if len(self.traced.results) == 1 and self.traced.structure == LEAF else None
         self._only_result = only.output if isinstance(only, Place) else None
+        self._is_simple = (
+            [j for j, _, _ in self._small] == [self._only_result]
+            and not (self._writes or self._grad_writes or self._large or self.executable.schedule.can_fail)
+            and self.executable.only_plan is not None
+        )
 
     # A call
     def __call__(self, given: Sequence[Tensor], undisturbed: bool = False) -> Any:
         """Run on these arguments; the function's result. `undisturbed` says that this was just asked."""
+        if undisturbed and self._is_simple:
+            return self._call_simply(given)
         outputs = self.run(given, undisturbed)
         if self._only_result is not None and not self._writes and not self._grad_writes:
             return Tensor(outputs[self._only_result])
         return self.distribute(given, outputs)
+
+    def _call_simply(self, given: Sequence[Tensor]) -> Tensor:
+        """What `run` does, for a step with one small result where nothing is disturbed, in half the time.
+
+        Most steps of training are such, and of small networks the time that Python takes is nearly all there is.
+        """
+        executable = self.executable
+        words, arrays = executable.argument_words, []
+        with self._lock:
+            for i, x in enumerate(given):
+                array = _ready_array(x._value)
+                arrays.append(array)  # lives until the run is over
+                address = fast_address_of(array)
+                for position, offset in executable.input_words.get(i, ()):
+                    words[position] = address + offset
+            numbers = self.numbers
+            for k, read in self._readers:
+                numbers[k] = read()
+            executable.only_plan.run(executable.threads)  # type: ignore[union-attr]  # simple steps have one
+            self.calls += 1
+            _, type, result = self._small[0]
+            return Tensor(Value(type, result.copy()))
 
     def values(self, given: Sequence[Tensor]) -> list[Value]:
         """Run on these arguments; the program's outputs, with a stand-in for each that is written in place."""
@@ -156,7 +187,12 @@ class NativeStep:
     def report(self, name: str, seconds: float) -> Report:
         """What the step does and how fast, measured for about so many seconds on copies of its state."""
         with self._lock:
-            return profile(self.executable, self.arguments, name, self.calls, seconds)
+            for i, x in self._only_read:
+                self.executable.bind_input(i, _ready_array(x._value), address_of(_ready_array(x._value)))
+            try:
+                return profile(self.executable, self.arguments, name, self.calls, seconds)
+            finally:
+                self.take_over_state()
 
     def read_numbers(self) -> Array:
         """Fetch the learning rates and other numbers as they are now."""
@@ -241,6 +277,8 @@ class NativeStep:
             array = _ready_array(x._value)
             self.executable.bind_input(i, array, address_of(array))
             self._seen[k] = weakref.ref(x._value)
+            if array is x._value.data and not self._needs_arrays:
+                self.executable.let_go(i)  # the value keeps it; another step that writes it must find it unshared
         for k, kept in enumerate(self._kept_grads):
             if not alone[len(self._owned) + k] or self._grad_tensors[k]._grad is not self._grads[k]:
                 type = self.executable.program.outputs[kept].type

@@ -19,7 +19,7 @@ def pow_(b: ir.IRBuilder, x: Number, y: Number) -> Number:
     """xʸ. Of float32 as exp(y·ln|x|) in float64, with C's special cases; of float64 the C library's."""
     a = Arithmetic(b, x)
     if not a.is_single:
-        # The C library takes numbers below the normal ones apart by arithmetic, which goes wrong where they are flushed.
+        # The C library takes subnormal numbers apart by arithmetic, which goes wrong where they are flushed.
         return a.intrinsic("llvm.pow", _without_subnormals(a, x), _without_subnormals(a, y))
     base, exponent = b.fpext(x, DOUBLE), b.fpext(y, DOUBLE)
     return b.fptrunc(_wide_power(Arithmetic(b, base), base, exponent), x.type)
