@@ -187,12 +187,12 @@ class NativeStep:
     def report(self, name: str, seconds: float) -> Report:
         """What the step does and how fast, measured for about so many seconds on copies of its state."""
         with self._lock:
-            for i, x in self._only_read:
-                self.executable.bind_input(i, _ready_array(x._value), address_of(_ready_array(x._value)))
+            for k in range(len(self._only_read)):
+                self._bind(k)
             try:
                 return profile(self.executable, self.arguments, name, self.calls, seconds)
             finally:
-                self.take_over_state()
+                self._let_go()
 
     def read_numbers(self) -> Array:
         """Fetch the learning rates and other numbers as they are now."""
@@ -273,12 +273,9 @@ class NativeStep:
         for k, (i, x) in enumerate(self._owned):
             if not alone[k] or x._value is not self._owners[k]:
                 self._own(k, i, x)
-        for k, (i, x) in enumerate(self._only_read):
-            array = _ready_array(x._value)
-            self.executable.bind_input(i, array, address_of(array))
-            self._seen[k] = weakref.ref(x._value)
-            if array is x._value.data and not self._needs_arrays:
-                self.executable.let_go(i)  # the value keeps it; another step that writes it must find it unshared
+        for k in range(len(self._only_read)):
+            self._bind(k)
+        self._let_go()
         for k, kept in enumerate(self._kept_grads):
             if not alone[len(self._owned) + k] or self._grad_tensors[k]._grad is not self._grads[k]:
                 type = self.executable.program.outputs[kept].type
@@ -288,6 +285,19 @@ class NativeStep:
         held = [x for value in self._owners for x in (value, value.data)]
         self._holders.watch([*held, *(x for grad in self._grads for x in (grad, grad._value, grad._value.data))])
         self._is_noted = False
+
+    def _bind(self, k: int) -> None:
+        """Have the step read the present numbers of a state that it does not write."""
+        number, x = self._only_read[k]
+        array = _ready_array(x._value)
+        self.executable.bind_input(number, array, address_of(array))
+        self._seen[k] = weakref.ref(x._value)
+
+    def _let_go(self) -> None:
+        """Do not hold what values keep alive: another step that writes it must find that nobody shares it."""
+        for number, x in self._only_read:
+            if not self._needs_arrays and self.executable.bound_inputs.get(number) is x._value.data:
+                self.executable.let_go(number)
 
     def _still_alone(self) -> list[bool]:
         """For each owned state and kept gradient, whether nobody else holds it."""
