@@ -162,7 +162,7 @@ def single_errors(y: Array, exact: Array) -> Array:
     rest = ~(error < 1e6)  # NaN, too
     if rest.any():
         with np.errstate(all="ignore"):
-            right = np.isinf(y) & (y == exact.astype(np.float32))
+            right = np.isinf(y) & (y == exact.astype(np.float32)) | np.isnan(y) & np.isnan(exact)
         error[right] = 0.0
         rest &= ~right
         error[rest] = errors_in_ulp(y[rest], exact[rest], np.float32)

@@ -82,7 +82,7 @@ ROWS = (
     Row("tanh", np.tanh, 1.86, 2.5),
     Row("sigmoid", lambda x: 1 / (1 + np.exp(-x)), 1.67, 2.0, hot=(-104.0, 40.0)),
     Row("erf", erf, 1.82, 2.0, hot=(-5.0, 5.0)),
-    Row("rsqrt", lambda x: 1 / np.sqrt(x), 1.49, 1.6, hot=(0.0, 4.0)),
+    Row("rsqrt", lambda x: 1 / np.sqrt(x), 1.5, 1.6, hot=(0.0, 4.0)),
     Row("expm1", np.expm1, 1.53, 2.0, hot=(-20.0, 90.0)),
     Row("log1p", np.log1p, 1.53, 2.0, hot=(-1.0, 4.0)),
     Row("atan", np.arctan, 1.4, 1.5),
