@@ -282,8 +282,8 @@ class NativeStep:
                 array = empty_array(type)
                 self._grads[k] = Tensor(Value(type, array))
                 self.executable.bind_result(kept, array, address_of(array))
-        held = [x for value in self._owners for x in (value, value.data)]
-        self._holders.watch([*held, *(x for grad in self._grads for x in (grad, grad._value, grad._value.data))])
+        held = [x for value in self._owners for x in _parts(value)]
+        self._holders.watch([*held, *(x for grad in self._grads for x in (grad, *_parts(grad._value)))])
         self._is_noted = False
 
     def _bind(self, k: int) -> None:
@@ -304,9 +304,9 @@ class NativeStep:
         if not self._is_noted:
             return [False] * (len(self._owned) + len(self._grads))
         same = self._holders.alone()
-        states, grads = same[: 2 * len(self._owned)], same[2 * len(self._owned) :]
-        return [all(states[k : k + 2]) for k in range(0, len(states), 2)] + [
-            all(grads[k : k + 3]) for k in range(0, len(grads), 3)
+        states, grads = same[: 3 * len(self._owned)], same[3 * len(self._owned) :]
+        return [all(states[k : k + 3]) for k in range(0, len(states), 3)] + [
+            all(grads[k : k + 4]) for k in range(0, len(grads), 4)
         ]
 
     def _note_holders(self) -> None:
@@ -330,6 +330,12 @@ class NativeStep:
         x._value = self._owners[k] = fresh
         edits.count += 1  # other steps may have bound the old numbers
         self.executable.bind_input(number, array, address_of(array))
+
+
+def _parts(value: Value) -> tuple[Any, ...]:
+    """What others may hold of a value: itself, its array, and the memory, which is what views of the array hold."""
+    assert value.data is not None
+    return value, value.data, value.data.base
 
 
 def _ready_array(value: Value) -> Array:
