@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import threading
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from pullback.passes import run_passes
 from pullback.tensor.creation import tensor
 from pullback.tensor.tensor import Tensor
 from pullback.tensor.tracing import Traced, trace
+
+_tracing = threading.RLock()
 
 
 @dataclass(eq=False)
@@ -170,12 +173,18 @@ class Compiled:
         given = [x for i, x in enumerate(dynamic) if x is not None and places[id(x)] == i]
         aliases = tuple(places[id(x)] for x in dynamic if x is not None)  # which arguments are one tensor
         key = (structure, tuple(map(_leaf_key, leaves, dynamic)), aliases, mode.grad, get_default_dtype())
-        entry = next((e for e in self._entries.get(key, ()) if e.holds(given)), None)
+        entry = self._known(key, given)
         if entry is None:
-            entry = self._traced(leaves, structure, dynamic, given)
-            self._entries.setdefault(key, []).append(entry)
+            with _tracing:  # two forms of one function would write the same state side by side
+                entry = self._known(key, given)
+                if entry is None:
+                    entry = self._traced(leaves, structure, dynamic, given)
+                    self._entries.setdefault(key, []).append(entry)
         self.latest = entry
         return entry, given
+
+    def _known(self, key: Hashable, given: Sequence[Tensor]) -> Entry | None:
+        return next((e for e in self._entries.get(key, ()) if e.holds(given)), None)
 
     def over(self, batches: Iterable[Any], *, advance: Callable[[], Any] | None = None, most: int = 0) -> Iterator[Any]:
         """Call the function on batch after batch, many steps in one native call where that can be.
