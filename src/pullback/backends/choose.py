@@ -65,7 +65,7 @@ def default_backend() -> str:
 def _best_backend() -> str:
     why = why_not_native()
     if why:
-        warnings.warn(f"compiled functions run through NumPy, which is slower: {why}", stacklevel=4)
+        warnings.warn(f"compiled functions run through NumPy, which is slower: {why}", stacklevel=5)
         return "reference"
     return "native"
 
