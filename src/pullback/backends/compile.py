@@ -64,6 +64,8 @@ class Entry:
         types = self._plain
         if types is None or not are_plain(args, types):
             return False
+        if self.traced.gradients:
+            self.traced.look_up_gradients()
         ids = set(map(id, args))
         if len(ids) != len(args) or not ids.isdisjoint(self._touched):
             return False
@@ -79,6 +81,7 @@ class Entry:
 
     def holds(self, given: Sequence[Tensor]) -> bool:
         """Whether everything that the function's course depended on is as it was."""
+        self.traced.look_up_gradients()
         inputs = self.traced.program.inputs[len(self.traced.arguments) :]
         return (
             all(given[i] is x for i, x in self.same.items())
@@ -113,10 +116,14 @@ class Entry:
     def _connect(self, before: Sequence[Value], numbers: Sequence[Array], values: Sequence[Value]) -> None:
         """Make the results differentiable outside, by running the program again for the backward pass."""
         inputs = [*before, *(Value(Type((), float64), number) for number in numbers)]
-        Node(call, tuple(inputs), {"program": self.traced.program, "rule": recompute}, values, capture())
-        for value, output in zip(values, self.traced.program.outputs, strict=True):
-            value.requires_grad = output.requires_grad
-            value.is_leaf = not output.requires_grad
+        outputs = self.traced.program.outputs
+        # What is written into leaves has no past.
+        grows = [y.requires_grad and not y.is_leaf for y in outputs]
+        connected = [v if grown else Value(v.type) for v, grown in zip(values, grows, strict=True)]
+        Node(call, tuple(inputs), {"program": self.traced.program, "rule": recompute}, connected, capture())
+        for value, grown in zip(values, grows, strict=True):
+            if grown:
+                value.requires_grad, value.is_leaf = True, False
 
 
 def are_plain(args: Sequence[Any], types: Sequence[Type]) -> bool:

@@ -40,8 +40,10 @@ def run_over(
         yield from _call_by_call(compiled, iterator, advance)
     elif has_rows:
         yield from _in_portions(compiled, iterator, advance, most)
-    else:
+    elif isinstance(batches, (list, tuple, itertools.repeat)):
         yield from _in_repeats(compiled, iterator, advance, most)
+    else:  # whoever makes the batches may look at the state, or set a rate, between one and the next
+        yield from _call_by_call(compiled, iterator, advance)
 
 
 def _native_epoch(compiled: Repeatable, given: Sequence[Tensor], sources: Sequence[Array] | None) -> Any:

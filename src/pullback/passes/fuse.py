@@ -318,9 +318,19 @@ class Fusion:
         return "row" if spread and spreads_rows(node.inputs[0].shape, node.types[0].shape, group.cols or 0) else "free"
 
     def _in_order(self) -> list[Group]:
-        """Sorted so that each comes after what it needs, otherwise as in the program."""
+        """Sorted so that each comes after what it needs; last those that nothing needs, otherwise as in the program.
+
+        What nothing needs is written into state: by then all else has been worked out, and every index looked at.
+        """
         place = {node: i for i, node in enumerate(self.program.nodes)}
-        waiting = sorted(self.groups, key=lambda g: min(place[v.node] for v in g.roots if v.node is not None))
+        needed = 0
+        for group in self.groups:
+            needed |= group.needs
+
+        def order(group: Group) -> tuple[bool, int]:
+            return not needed >> group.number & 1, min(place[v.node] for v in group.roots if v.node is not None)
+
+        waiting = sorted(self.groups, key=order)
         done, result = 0, []
         while waiting:
             group = next(g for g in waiting if g.needs & ~done == 0)

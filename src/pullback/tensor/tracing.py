@@ -66,6 +66,17 @@ class Traced:
     grad_writes: list[GradWrite]
     guards: list[Guard]
     differentiable: bool
+    gradients: list["GradientRead"] = field(default_factory=list)
+
+    def look_up_gradients(self) -> None:
+        """Have the stand-ins of gradients hold the gradients that their tensors have now."""
+        for read in self.gradients:
+            if read.tensor._grad is not None:
+                read.stand_in._value = read.tensor._grad._value
+
+    def looked_up(self) -> dict[int, Tensor]:
+        """By the id of its stand-in, each gradient that the function reads."""
+        return {id(read.stand_in): g for read in self.gradients if (g := read.tensor._grad) is not None}
 
     def touched(self) -> set[int]:
         """The ids of the tensors, besides the arguments, that the function reads or writes."""
@@ -78,14 +89,27 @@ class Traced:
 
         `stand_ins` maps the id of each argument of the trace to the tensor that was given in its place.
         """
-        actual = stand_ins or {}
+        actual = (stand_ins or {}) | self.looked_up()
         for write in self.writes:
             actual.get(id(write.tensor), write.tensor).refill(outputs[write.output])
         for change in self.grad_writes:
             fresh = None if change.output is None else Tensor(outputs[change.output])
-            actual.get(id(change.tensor), change.tensor).grad = fresh if change.other is None else change.other
+            other = actual.get(id(change.other), change.other)
+            actual.get(id(change.tensor), change.tensor).grad = fresh if change.other is None else other
         leaves = [Tensor(outputs[x.output]) if isinstance(x, Place) else x for x in self.results]
         return unflatten(self.structure, leaves)
+
+
+@dataclass(frozen=True, slots=True)
+class GradientRead:
+    """A tensor whose `.grad` the function reads, what that was at the trace, and the tensor that stands for it.
+
+    Each `backward()` outside may put another tensor there, so the program's state is whatever is there at a call.
+    """
+
+    tensor: Tensor
+    before: Tensor
+    stand_in: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +143,7 @@ class Trace(Recorder):
     grads: dict[int, _GradBox] = field(default_factory=dict)
     numbers: list[tuple[Value, Callable[[], float]]] = field(default_factory=list)
     guards: dict[Any, Guard] = field(default_factory=dict)
+    gradients: dict[int, GradientRead] = field(default_factory=dict)
     hooked: list[tuple[Tensor, list[Any] | None]] = field(default_factory=list)  # tensors and the hooks they had
     went_backward: bool = False
 
@@ -167,7 +192,13 @@ class Trace(Recorder):
     def watch_grad(self, tensor: Tensor) -> None:
         """The function's course depends on whether the tensor has a gradient already."""
         if self._is_outside(tensor) and id(tensor) not in self.grads:
-            absent = tensor._grad is None
+            gradient = tensor._grad
+            absent = gradient is None
+            if gradient is not None and id(tensor) not in self.gradients and gradient._value.scope is not self:
+                stand_in = Tensor(gradient._value)
+                stand_in.label = gradient.label
+                self.gradients[id(tensor)] = GradientRead(tensor, gradient, stand_in)
+                tensor._grad = stand_in
             self.guards.setdefault(("grad", id(tensor)), Guard(lambda: tensor._grad is None, absent, True))
 
     def before_grad_write(self, tensor: Tensor) -> None:
@@ -189,6 +220,8 @@ class Trace(Recorder):
             box.tensor._value = box.before
         for grad in self.grads.values():
             grad.tensor._grad = grad.before
+        for read in self.gradients.values():
+            read.tensor._grad = read.before
 
     def finish(self, arguments: Sequence[Tensor], result: Any) -> Traced:
         """The program, and what to do with its inputs and outputs."""
@@ -221,6 +254,7 @@ class Trace(Recorder):
             grad_writes=grad_writes,
             guards=list(self.guards.values()),
             differentiable=differentiable,
+            gradients=list(self.gradients.values()),
         )
 
     def _grad_write(self, box: _GradBox, place: Callable[[Value], int]) -> GradWrite:

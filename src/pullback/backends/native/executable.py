@@ -13,14 +13,14 @@ from pullback.backends.native.compiler import Compilation, compile_kernels, symb
 from pullback.backends.native.executor_ir import MEET, STOP_ON_FLAG
 from pullback.backends.native.hardware import threads as machine_threads
 from pullback.backends.native.runtime import Plan
-from pullback.backends.native.schedule import Argument, Buffer, Schedule, Task, schedule
+from pullback.backends.native.schedule import CHECKED, Argument, Buffer, Schedule, Task, schedule
 from pullback.base.dtypes import Array, float32
 from pullback.base.errors import IndexOutOfRange
 from pullback.ir.program import Program
 from pullback.ir.types import Type
 
 # Below so many operations and bytes in all, waking another thread costs more than it brings.
-SMALL_WORK = 400_000
+SMALL_WORK = 4_000_000
 _ALIGNMENT = 64
 
 
@@ -158,7 +158,7 @@ class Executable:
     def run(self) -> None:
         """Run once on what is bound.
 
-        Raises IndexOutOfRange when an index names an entry that is not there; state is as it was then.
+        Raises IndexOutOfRange when an index names an entry that is not there; what outlives the run is as it was then.
         """
         for plan in self.plans:
             if isinstance(plan, Plan):
@@ -191,7 +191,7 @@ class Executable:
         if not self.flag[0]:
             return
         self.flag[0] = 0
-        gathers = [n for task in self.tasks for n in task.serves if n.op.name in ("gather", "scatter", "scatter_add")]
+        gathers = [n for task in self.tasks for n in task.serves if n.op.name in CHECKED]
         places = ", ".join(dict.fromkeys(f"{n.op.name} at {n.origin}" for n in gathers))
         raise IndexOutOfRange(f"an index is out of range for the axis that it is an index of: {places}")
 

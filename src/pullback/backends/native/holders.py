@@ -58,7 +58,8 @@ def _write(f: ir.Function, compares: bool) -> None:
 def _native() -> tuple[Callable[[int, int], int], Callable[[int, int], int]] | None:
     """`note` and `same`, or None where objects do not begin with their count."""
     found = compiler().load_module("holders", build_counting, _NAMES)
-    prototype = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+    # Called without letting go of Python's lock: nobody takes or drops an object meanwhile.
+    prototype = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
     note, same = (prototype(found[name]) for name in _NAMES)
     thing: Any = object()
     table = np.array([id(thing), 0], np.int64)
@@ -85,16 +86,19 @@ class Holders:
     def watch(self, things: Sequence[Any]) -> None:
         """Watch these objects from now on; nothing is noted yet."""
         self._things = list(things)
+        self._counts = []
 
-    def note(self) -> None:
-        """This is how often each is held when nobody else holds it."""
+    def note(self, first: int = 0) -> None:
+        """This is how often each, from the first on, is held when nobody else holds it."""
         if self._functions is None:
-            self._counts = list(map(getrefcount, self._things))
+            self._counts[first:] = list(map(getrefcount, self._things[first:]))
             return
-        self._table = np.zeros(2 * len(self._things), np.int64)
-        self._table[::2] = list(map(id, self._things))
-        self._call = int(self._table.ctypes.data), len(self._things)
-        self._functions[0](*self._call)
+        if not first:
+            self._table = np.zeros(2 * len(self._things), np.int64)
+            self._table[::2] = list(map(id, self._things))
+            self._call = int(self._table.ctypes.data), len(self._things)
+        address, count = self._call
+        self._functions[0](address + 16 * first, count - first)
 
     def are_same(self) -> bool:
         """Whether each is held as often as when it was noted."""

@@ -21,6 +21,9 @@ from pullback.passes.fuse import Group, fuse
 from pullback.passes.kinds import MOVEMENT
 from pullback.passes.plan_memory import Lifetime, MemoryPlan, plan_memory
 
+# They look at indices.
+CHECKED = frozenset(["gather", "scatter", "scatter_add"])
+
 
 @dataclass(eq=False)
 class Buffer:
@@ -81,6 +84,7 @@ class Schedule:
     flag: Buffer
     memory: MemoryPlan
     groups: Sequence[Group]
+    early: frozenset[int]  # outputs that may be written before an index turns out to be out of range
 
     @property
     def can_fail(self) -> bool:
@@ -122,6 +126,7 @@ class _Scheduler:
             if node.op.name == "constant":
                 array = node.params["array"]
                 self.buffers[node.output] = Buffer("constant", array.nbytes, array=array)
+        self.last_check = self._find_last_check()
         self.in_place = self._find_in_place()
         self._reuse_dying_inputs()
         results = self._make_results()
@@ -130,7 +135,32 @@ class _Scheduler:
         self._write_back(results)
         memory = self._plan_arena()
         self._find_meetings()
-        return Schedule(self.program, self.tasks, self.buffers, results, self.in_place, self.flag, memory, self.groups)
+        early = frozenset(j for j, value in enumerate(self.program.outputs) if self._is_early(value))
+        return Schedule(
+            self.program, self.tasks, self.buffers, results, self.in_place, self.flag, memory, self.groups, early
+        )
+
+    # Errors
+    def _find_last_check(self) -> int:
+        """The position of the last group that may find an index that no group before it has looked at; else -1."""
+        checked: set[tuple[Value, int]] = set()
+        last = -1
+        for i, group in enumerate(self.groups):
+            plan = self.plans.get(group)
+            nodes = plan.nodes() if plan else [v.node for v in group.roots if v.node is not None]
+            fresh = {
+                (n.inputs[1], n.inputs[0].shape[n.params["axis"]]) for n in nodes if n.op.name in CHECKED
+            } - checked
+            if fresh:
+                last = i
+            if not any(n.op.name == "slice" for n in nodes):  # else it may not have looked at all of them
+                checked |= fresh
+        return last
+
+    def _is_early(self, value: Value) -> bool:
+        """Whether it may be written before, or while, an index turns out to be out of range."""
+        group = self.owner.get(value)
+        return self.last_check >= 0 and (group is None or self.position[group] <= self.last_check)
 
     # Memory
     def _find_in_place(self) -> dict[int, int]:
@@ -142,7 +172,10 @@ class _Scheduler:
             group = self.owner.get(new)
             if group is None or new in taken or old in self.program.outputs or old.type != new.type:
                 continue
-            if self._may_overwrite(old, new, group):
+            if self._is_early(new):  # lies elsewhere until all indices are known to be right
+                found[i] = j
+                taken.add(new)
+            elif self._may_overwrite(old, new, group):
                 found[i] = j
                 taken.add(new)
                 self.buffers[new] = self.buffers[old]
@@ -153,6 +186,8 @@ class _Scheduler:
         if any(self.position[g] > self.position[group] for g in readers):
             return False
         plan = self.plans.get(group)
+        if plan is not None and plan.can_fail():
+            return False  # an index out of range is found when some is written already
         if group not in readers:
             return plan is None or group.roots[new] != "column"
         if plan is None or len(plan.stages) > 1 or group.roots[new] != "full" or old in plan.shared.values():
@@ -200,10 +235,10 @@ class _Scheduler:
     def _make_results(self) -> list[Buffer]:
         """A buffer for each output: the array that is handed out, unless it is state written in place."""
         results: list[Buffer] = []
-        in_place = set(self.in_place.values())
+        in_place = {j: self.program.inputs[i] for i, j in self.in_place.items()}
         for j, value in enumerate(self.program.outputs):
             if j in in_place:
-                results.append(self.buffers[value])
+                results.append(self.buffers[in_place[j]])
                 continue
             buffer = Buffer("result", value.type.nbytes, j)
             results.append(buffer)

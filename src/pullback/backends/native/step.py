@@ -56,7 +56,8 @@ class NativeStep:
     def __init__(self, traced: Traced, program: Program) -> None:
         self.traced = traced
         self.arguments = len(traced.arguments)
-        written = {id(write.tensor): write.output for write in traced.writes}
+        looked_up = {id(read.stand_in) for read in traced.gradients}  # stands for another tensor at each call
+        written = {id(write.tensor): write.output for write in traced.writes if id(write.tensor) not in looked_up}
         replaced = {
             self.arguments + i: written[id(x)]
             for i, x in enumerate(traced.state)
@@ -96,9 +97,11 @@ class NativeStep:
         places = [p.output for p in traced.results if isinstance(p, Place)]
         needed = {*places, *(w.output for w in self._writes)}
         left = [g for g in traced.grad_writes if g.output is not None]
-        # A gradient is left in the same tensor each time; one that is handed out, too, is a new one each time.
-        given = {id(x) for x in traced.arguments}
-        is_fresh = [g.output in needed or id(g.tensor) in given for g in left]
+        # A gradient is left in the same tensor each time. One that is handed out, too, is a new one each time, and so
+        # is one that the step reads before, or would overwrite before all indices are known to be right.
+        given = {id(x) for x in (*traced.arguments, *(read.tensor for read in traced.gradients))}
+        early = self.executable.schedule.early
+        is_fresh = [g.output in needed or g.output in early or id(g.tensor) in given for g in left]
         self._grad_writes += [g for g, fresh in zip(left, is_fresh, strict=True) if fresh]
         left = [g for g, fresh in zip(left, is_fresh, strict=True) if not fresh]
         self._kept_grads = [g.output for g in left if g.output is not None]
@@ -243,11 +246,13 @@ class NativeStep:
     def distribute(self, given: Sequence[Tensor], outputs: Any) -> Any:
         """Write what is not written in place, and give the function's result; `outputs` are values by number."""
         actual = {id(x): mine for x, mine in zip(self.traced.arguments, given, strict=True)}
+        actual |= self.traced.looked_up()
         for write in self._writes:
             actual.get(id(write.tensor), write.tensor).refill(outputs[write.output])
         for change in self._grad_writes:
             fresh = None if change.output is None else Tensor(outputs[change.output])
-            actual.get(id(change.tensor), change.tensor).grad = fresh if change.other is None else change.other
+            other = actual.get(id(change.other), change.other)
+            actual.get(id(change.tensor), change.tensor).grad = fresh if change.other is None else other
         leaves = [Tensor(outputs[x.output]) if isinstance(x, Place) else x for x in self.traced.results]
         return unflatten(self.traced.structure, leaves)
 
@@ -269,6 +274,11 @@ class NativeStep:
 
     def take_over_state(self) -> None:
         """Own what is written, bind what is read. What somebody else holds is left to them."""
+        self._take_over()  # in a function of its own, whose names are gone when holders are counted
+        # Before the run, so that whoever takes a snapshot meanwhile on another thread is found to hold it.
+        self._holders.note()
+
+    def _take_over(self) -> None:
         alone = self._still_alone()
         for k, (i, x) in enumerate(self._owned):
             if not alone[k] or x._value is not self._owners[k]:
@@ -310,9 +320,9 @@ class NativeStep:
         ]
 
     def _note_holders(self) -> None:
-        """After a call that took state over: show the gradients, and count who holds what from now on."""
-        self._show_gradients()  # in a function of its own, whose names are gone when holders are counted
-        self._holders.note()
+        """After a call that took state over: show the gradients, which their parameters hold from now on."""
+        self._show_gradients()
+        self._holders.note(3 * len(self._owned))
         self._is_noted = True
 
     def _show_gradients(self) -> None:
