@@ -506,6 +506,35 @@ def test_a_wrong_index_in_the_first_call() -> None:
     assert abs(step(pb.tensor([1, 9]), pb.tensor([0, 0])).item() - wanted.item()) < 1e-5
 
 
+def test_a_wrong_index_where_it_comes_latest() -> None:
+    """State and gradients that are written before, or by the very kernel that finds the wrong index."""
+    table, w, v = pb.arange(5.0), pb.zeros(70), pb.zeros(3)
+    p, q = pb.ones(900, requires_grad=True), pb.ones(3, requires_grad=True)
+
+    @pb.compile(backend="native")
+    def step(i: pb.Tensor) -> Any:
+        w.add_(1.0)
+        v.add_(table[i])
+        loss = (p * p).sum() + (q * table[i] * q).sum()
+        p.grad = q.grad = None
+        loss.backward()
+        with pb.no_grad():
+            p.sub_(0.25 * p.grad)
+        return loss, (table[i] * 2).exp().sum()
+
+    step(pb.tensor([1, 2, 3]))
+    things = [w, v, p, q, p.grad, q.grad]
+    before = numbers_in(things)
+    for _ in range(2):
+        with pytest.raises(IndexOutOfRange):
+            step(pb.tensor([1, 2, 9]))
+        assert numbers_in(things) == before
+        assert p.grad is things[4]
+        assert q.grad is things[5]
+    step(pb.tensor([1, 2, 3]))
+    assert (w[0].item(), v.tolist(), p[0].item()) == (2, [2, 4, 6], 0.25)
+
+
 def test_a_wrong_index_within_an_epoch() -> None:
     """The steps before it are done, it and those after it are not; the next epoch is right."""
     rows = np.arange(24) % 11
