@@ -7,6 +7,8 @@ import pytest
 
 from pullback.backends import choose
 from pullback.backends.native import openblas, peaks
+from pullback.backends.native.code_cache import CodeCache
+from pullback.backends.native.compiler import compiler
 from pullback.backends.native.peaks import Peaks
 from pullback.base.errors import BackendUnavailable
 from pullback.cli import info
@@ -78,12 +80,11 @@ def test_peaks_on_one_thread_and_on_all(pullback: Command, monkeypatch: pytest.M
 
 
 def test_code_cache_and_its_size(pullback: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PULLBACK_CACHE", str(tmp_path))
-    kept = tmp_path / "kernels" / "ab" / "abc.o"
-    assert rows(pullback)["Code cache"] == f"{tmp_path / 'kernels'}, 0 bytes"
-    kept.parent.mkdir(parents=True)
-    kept.write_bytes(b"c" * 1536)
-    assert rows(pullback)["Code cache"] == f"{tmp_path / 'kernels'}, 1.5 KiB"
+    cache = CodeCache(tmp_path / "code")
+    monkeypatch.setattr(compiler(), "cache", cache)
+    assert rows(pullback)["Code cache"] == f"{tmp_path / 'code'}, 0 bytes"
+    cache.write({"abc": b"c" * 1504})  # and a checksum of 32 bytes
+    assert rows(pullback)["Code cache"] == f"{tmp_path / 'code'}, 1.5 KiB"
 
 
 def test_machine_without_the_native_backend(pullback: Command, monkeypatch: pytest.MonkeyPatch) -> None:
