@@ -127,6 +127,14 @@ def test_largest_and_smallest_beside_nan(dtype: str) -> None:
     assert_agree(recorded(function, [x]), [x], dtype, exact=True)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_halfs_are_rounded_after_each_op(dtype: str) -> None:
+    """Also where one follows another in a register."""
+    x, y = numbers((40, 30), dtype), numbers((40, 30), dtype, 1)
+    program = recorded(lambda a, b: [(a + b) * a - b, ops.where(ops.lt(a, b), a * a * a, a / (b * b + 1.0))], [x, y])
+    assert_agree(program, [x, y], dtype, exact=True)
+
+
 # Several chunks
 CHUNKED = [(257, 129), (3, 1021), (70001,), (2, 3, 40009)]
 
