@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from pullback.backends import reference
+from pullback.backends.native import kernel_writer, plan_loops, products
 from pullback.backends.native.executable import Executable
 from pullback.base.dtypes import Array, from_numpy_dtype
 from pullback.ir.node import Value
@@ -63,6 +64,15 @@ def bits(array: Array) -> bytes:
     with np.errstate(all="ignore"):
         one[np.isnan(one)] = np.nan
     return one.tobytes()
+
+
+def cut_finely(put: Callable[[Any, str, int], None]) -> None:
+    """Let small arrays make many chunks, and small products several pieces; `put` is like `setattr`."""
+    put(plan_loops, "CHUNK_WORK", 1 << 10)
+    put(plan_loops, "TILE", 1 << 8)
+    put(kernel_writer, "CHUNK_BYTES", 1 << 9)
+    put(products, "PIECE", 1 << 12)
+    put(products, "UNPACKED_PIECE", 1 << 12)
 
 
 def spaced(array: Array) -> Array:

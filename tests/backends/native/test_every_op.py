@@ -12,7 +12,7 @@ from pullback.backends.native.executable import Executable
 from pullback.base.dtypes import DTYPES, Array
 from pullback.ir.node import OPS, Value
 from pullback.ir.program import record
-from tests.backends.native.comparing import assert_agree, both, numbers, recorded, spaced
+from tests.backends.native.comparing import assert_agree, both, cut_finely, numbers, recorded, spaced
 from tests.contracts.rows_ops import BESIDE, EDGES, ELEMENTWISE, ROWS, Case, OpRow
 
 # Their last bits depend on the order of a sum, or on how a function is approximated; everything else is exact.
@@ -165,11 +165,12 @@ def test_reductions_over_all_axes(shape: tuple[int, ...], dtype: str) -> None:
 
 
 @pytest.mark.parametrize("shape", [*CHUNKED, (31, 1, 53, 41)], ids=str)
-def test_reductions_together(shape: tuple[int, ...]) -> None:
+def test_reductions_together(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    cut_finely(monkeypatch.setattr)
     x = numbers(shape, "float64")
     program = recorded(lambda v: [*reductions(v), *reductions(v * v)], [x])
     executable = assert_agree(program, [x], str(shape), False, scale=4 * x.size**0.5)
-    assert max(task.chunks for task in executable.tasks) > 1
+    assert len(shape) == 1 or max(task.chunks for task in executable.tasks) > 1
 
 
 def spread_back(x: Value, y: Value, keep: tuple[int, ...]) -> Value:

@@ -10,6 +10,7 @@ import numpy as np
 
 import pullback as pb
 from pullback.base.trees import flatten
+from tests.backends.native.comparing import cut_finely
 
 F, nn = pb.nn.functional, pb.nn
 Batch = Sequence[pb.Tensor]
@@ -147,11 +148,14 @@ def train(name: str, backend: str | None = None) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Print the digest of each workload; on several threads each of them, however small."""
+    """Print the digest of each workload, cut as usual and finely; on several threads each of them, however small."""
     from pullback.backends.native import executable
 
     executable.SMALL_WORK = 0
-    print(json.dumps({name: digest(train(name, "native")) for name in sys.argv[1:] or WORKLOADS}))
+    names = sys.argv[1:] or list(WORKLOADS)
+    found = {name: digest(train(name, "native")) for name in names}
+    cut_finely(setattr)
+    print(json.dumps(found | {f"{name}, cut finely": digest(train(name, "native")) for name in names if name != "W4"}))
 
 
 if __name__ == "__main__":
