@@ -102,12 +102,13 @@ LEARNT: dict[str, Callable[[Tensor, dict[str, Tensor]], Tensor]] = {
     "classified": lambda x, p: x * F.cross_entropy(x @ p["table"].T, x.argmax(1) % 7),
 }
 
+# With a large `eps`, as else the sign of what is next to nothing is what counts.
 OPTIMISERS: dict[str, Callable[[list[Tensor]], Any]] = {
     "sgd": lambda ps: pb.optim.SGD(ps, lr=0.05),
     "momentum": lambda ps: pb.optim.SGD(ps, lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
-    "adam": lambda ps: pb.optim.Adam(ps, lr=0.01),
-    "adamw": lambda ps: pb.optim.AdamW(ps, lr=0.01, weight_decay=0.1),
-    "rmsprop": lambda ps: pb.optim.RMSprop(ps, lr=0.01, momentum=0.5),
+    "adam": lambda ps: pb.optim.Adam(ps, lr=0.01, eps=1e-3),
+    "adamw": lambda ps: pb.optim.AdamW(ps, lr=0.01, eps=1e-3, weight_decay=0.1),
+    "rmsprop": lambda ps: pb.optim.RMSprop(ps, lr=0.01, eps=1e-2, momentum=0.5),
 }
 
 SHAPES = [(257, 129), (67, 521), (1021, 34), (5, 7), (1, 1030), (40, 1)]

@@ -164,6 +164,21 @@ def test_reductions_over_all_axes(shape: tuple[int, ...], dtype: str) -> None:
         assert_agree(program, [x], f"reduction {k} of {dtype} {shape}", False, scale=2 * x.size**0.5)
 
 
+@pytest.mark.parametrize("shape", [(1_000_003,), (3, 300_007)], ids=str)
+def test_long_sums_lose_few_digits(shape: tuple[int, ...]) -> None:
+    """Also beside what keeps a loop from being vectorised, where each number would be added to one sum of all."""
+    x = np.full(shape, 0.1, np.float32)
+    axis = len(shape) - 1
+
+    def function(v: Value) -> list[Value]:
+        total = ops.sum_(v, axes=(axis,), keepdims=False)
+        return [total, ops.sum_(v * v, axes=(axis,), keepdims=False), ops.argmax(v, axis=axis, keepdims=False)]
+
+    found = Executable(recorded(function, [x]))([x])
+    for power, total in enumerate(found[:2], 1):
+        np.testing.assert_allclose(total, shape[-1] * float(np.float32(0.1)) ** power, 1e-4)
+
+
 @pytest.mark.parametrize("shape", [*CHUNKED, (31, 1, 53, 41)], ids=str)
 def test_reductions_together(shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     cut_finely(monkeypatch.setattr)

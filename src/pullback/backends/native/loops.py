@@ -56,6 +56,9 @@ KERNEL = ir.FunctionType(ir.VoidType(), [POINTER, I64, I64])
 # Writes the inside of a loop, given its builder and counter; gives the builder where the inside ends.
 _Body = Callable[[ir.IRBuilder, Number], ir.IRBuilder]
 
+# So many floats of a row are added up before their sum joins that of the row.
+BLOCK = 1 << 13
+
 
 @dataclass
 class _Level:
@@ -180,8 +183,7 @@ class _LoopBody:
             for root in stage.row_reductions:
                 self._start(b, root)
             if stage.needs_loop():
-                inside = functools.partial(self._place, stage=stage)
-                b = self._loop(b, I64(0), self._end_of_row(b, row), "place", inside)
+                b = self._places(b, row, stage)
             self.levels[IN_ROW].builder = b
             for root in stage.row_reductions:
                 self.rows_known[root] = self._finish(b, root)
@@ -194,6 +196,30 @@ class _LoopBody:
                 x = _node(root).inputs[0]
                 self._add_up(b, root, self._at(x, self._index_of_row(x)))
         return b
+
+    def _places(self, b: ir.IRBuilder, row: Number, stage: Stage) -> ir.IRBuilder:
+        """The loop over a row; where it adds up many floats, over blocks of it, so that few digits are lost."""
+        end, inside = self._end_of_row(b, row), functools.partial(self._place, stage=stage)
+        reduced = (*stage.row_reductions, *stage.place_totals)
+        sums = [root for root in reduced if _node(root).op.name == "sum" and root.dtype.kind == "float"]
+        if not sums or self.plan.cols <= BLOCK:
+            return self._loop(b, I64(0), end, "place", inside)
+
+        def block(outer: ir.IRBuilder, number: Number) -> ir.IRBuilder:
+            start = outer.mul(number, I64(BLOCK), flags=("nsw", "nuw"))
+            stop = outer.add(start, I64(BLOCK), flags=("nsw", "nuw"))
+            stop = outer.select(outer.icmp_signed("<", stop, end), stop, end)
+            boxes = [self.accumulators[root] for root in sums]
+            before = [outer.load(box, typ=number_type(root.dtype)) for root, box in zip(sums, boxes, strict=True)]
+            for root, box in zip(sums, boxes, strict=True):
+                outer.store(reduction_start("sum", root.dtype), box)
+            after = self._loop(outer, start, stop, "place", inside)
+            for so_far, box in zip(before, boxes, strict=True):
+                after.store(after.fadd(so_far, after.load(box, typ=so_far.type)), box)
+            return after
+
+        count = b.udiv(b.add(end, I64(BLOCK - 1)), I64(BLOCK))
+        return self._loop(b, I64(0), count, "block", block)
 
     def _end_of_row(self, b: ir.IRBuilder, row: Number) -> Number:
         """The number of places in this row: in rows that an array was cut into the last may be shorter."""
