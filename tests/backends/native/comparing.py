@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
+import pullback as pb
 from pullback.backends import reference
 from pullback.backends.native import kernel_writer, plan_loops, products
 from pullback.backends.native.executable import Executable
 from pullback.base.dtypes import Array, from_numpy_dtype
+from pullback.base.trees import flatten
 from pullback.ir.node import Value
 from pullback.ir.program import Program, record
 from pullback.ir.types import Type
@@ -91,3 +93,9 @@ def numbers(shape: Sequence[int], dtype: str = "float64", seed: int = 0, low: fl
         return rng.random(shape) < 0.5
     wide: Any = rng.uniform(low, high, shape)
     return np.round(wide * 40).astype(dtype) if "int" in dtype else wide.astype(dtype)
+
+
+def numbers_in(thing: Any) -> list[bytes]:
+    """The bits of all tensors and arrays of a tree."""
+    leaves = [x for x in flatten(thing)[0] if isinstance(x, (pb.Tensor, np.ndarray))]
+    return [(x.detach().array() if isinstance(x, pb.Tensor) else x).tobytes() for x in leaves]
