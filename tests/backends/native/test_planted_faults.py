@@ -12,7 +12,14 @@ from pullback.backends.native.code_cache import CodeCache
 from pullback.backends.native.indices import View
 from pullback.backends.native.step import NativeStep
 from pullback.passes import plan_memory
-from tests.backends.native import test_bits, test_every_op, test_random_programs, test_schedule, test_state
+from tests.backends.native import (
+    test_bits,
+    test_every_op,
+    test_random_programs,
+    test_schedule,
+    test_state,
+    test_wrong_indices,
+)
 from tests.backends.native.larger_programs import LargerProgram
 from tests.contracts.rows_ops import ROWS
 
@@ -173,7 +180,7 @@ FAULTS: dict[str, tuple[Plant, Callable[[], None]]] = {
     ),
     "a wrong index stops nothing": (
         replaced(schedule._Scheduler, "_find_meetings", never_stopping),
-        test_state.test_a_wrong_index_in_the_first_call,
+        test_wrong_indices.test_a_wrong_index_in_the_first_call,
     ),
     "learning rates are read once": (
         replaced(NativeStep, "_sort_results", with_numbers_of_the_trace),
