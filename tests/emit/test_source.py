@@ -110,6 +110,40 @@ def test_numbers_that_change_from_step_to_step_are_keywords(tmp_path: Path) -> N
     assert state["w"].tobytes() == w.detach().numpy().tobytes()
 
 
+@pytest.mark.parametrize("backend", ["reference", "native"])
+def test_gradients_that_add_up_are_state(backend: str, tmp_path: Path) -> None:
+    w = pb.ones(3, requires_grad=True)
+
+    @pb.compile(backend=backend)
+    def step(x: Any) -> Any:
+        loss = (w * x).sum()
+        loss.backward()
+        return loss
+
+    for _ in range(3):
+        step(np.ones(3, np.float32))
+    w.grad = pb.full((3,), 10.0)  # another tensor than at the trace
+    state = {k: v.copy() for k, v in Step(step.function, latest_call(step)).state_arrays().items()}
+    assert {k: v.tolist() for k, v in state.items()} == {"w": [1.0] * 3, "w.grad": [10.0] * 3}
+    function = emitted(step)
+    for _ in range(2):
+        function(state, np.ones(3, np.float32))
+        step(np.ones(3, np.float32))
+    assert state["w.grad"].tolist() == w.grad.tolist() == [12.0] * 3
+
+
+def test_a_gradient_that_is_only_read_is_state() -> None:
+    w = pb.ones(3, requires_grad=True)
+    w.grad = pb.full((3,), 2.0)
+    norm = pb.compile(lambda: w.grad.sum())
+    norm()
+    assert {k: v.tolist() for k, v in Step(norm.function, latest_call(norm)).state_arrays().items()} == {
+        "w.grad": [2.0] * 3
+    }
+    w.grad = pb.full((3,), 5.0)
+    assert emitted(norm)({"w.grad": np.full(3, 5.0, np.float32)}).item() == norm().item() == 15.0
+
+
 def test_state_that_is_read_alone_lies_as_it_does_now() -> None:
     turned = pb.tensor(np.arange(12.0).reshape(3, 4)).T.detach()
     filled = pb.full((2, 4, 1), 3.0)

@@ -40,6 +40,7 @@ def latest_call(step: CompiledFunction) -> TracedCall:
 def would_run_again(call: TracedCall) -> bool:
     """Whether what the program depends on, besides its arguments, is as it was."""
     traced = call.traced
+    traced.look_up_gradients()
     kept = zip(traced.state, traced.program.inputs[len(traced.arguments) :], strict=False)
     return all(
         x._value.type == value.type and x._value.requires_grad == value.requires_grad for x, value in kept

@@ -6,6 +6,7 @@ from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from pullback.tensor.tensor import Tensor
+from pullback.tensor.tracing import GradientRead
 
 _DEPTH = 5  # how far a path goes: self.layers.0.weight has four parts
 _WIDTH = 1000  # longer containers hold data rather than parameters
@@ -78,18 +79,22 @@ def _joined(path: str, name: str) -> str:
 
 
 def tensor_names(
-    function: Callable[..., Any], given: Iterable[tuple[str, Any]], tensors: Sequence[Tensor]
+    function: Callable[..., Any],
+    given: Iterable[tuple[str, Any]],
+    tensors: Sequence[Tensor],
+    gradients: Sequence[GradientRead] = (),
 ) -> list[str]:
     """A dotted name for each tensor that a function reads or writes; empty where none is known.
 
     The name is the tensor's label (a module and an optimiser give one), else the path from the function's own
-    variables or from what it was given, else, for a gradient, that of its tensor with `.grad`.
+    variables or from what it was given, else, for a gradient, that of its tensor with `.grad`. `gradients` are those
+    that stand-ins among the tensors stand for.
     """
-    paths = find_paths([*given, ("", function)], tensors)
+    owning = [read.tensor for read in gradients]
+    every = list({id(x): x for x in (*tensors, *owning)}.values())
+    paths = find_paths([*given, ("", function)], every)
     labels = Counter(x.label for x in tensors)
-    names = [x.label if labels[x.label] == 1 and x.label else paths.get(id(x), x.label) for x in tensors]
-    owners = {id(x._grad): name for x, name in zip(tensors, names, strict=True) if x._grad is not None and name}
-    return [
-        f"{owners[id(x)]}.grad" if not name and id(x) in owners else name
-        for x, name in zip(tensors, names, strict=True)
-    ]
+    names = {id(x): x.label if labels[x.label] == 1 and x.label else paths.get(id(x), x.label) for x in every}
+    owners = {id(x._grad): names[id(x)] for x in every if x._grad is not None and names[id(x)]}
+    owners |= {id(read.stand_in): names[id(read.tensor)] for read in gradients if names[id(read.tensor)]}
+    return [names[id(x)] or (f"{owners[id(x)]}.grad" if id(x) in owners else "") for x in tensors]

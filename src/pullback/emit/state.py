@@ -18,9 +18,9 @@ def state_keys(function: Callable[..., Any], call: Call, traced: Traced) -> dict
     given = {id(x) for x in traced.arguments}
     written = [w.tensor for w in traced.writes] + [g.tensor for g in traced.grad_writes]
     tensors = list({id(x): x for x in (*traced.state, *written) if id(x) not in given}.values())
-    found = _names(function, call, tensors)
+    found = _names(function, call, tensors, traced)
     lifted = dict(zip(map(id, traced.state), (v.name for v in _state_inputs(traced)), strict=True))
-    changed = {id(x) for x in written}
+    changed = {id(x) for x in written} | {id(read.stand_in) for read in traced.gradients}
     parameters = updated_parameters(traced, found)
     keys: dict[int, str] = {}
     for x in tensors:
@@ -30,9 +30,9 @@ def state_keys(function: Callable[..., Any], call: Call, traced: Traced) -> dict
     return keys
 
 
-def _names(function: Callable[..., Any], call: Call, tensors: Sequence[Tensor]) -> dict[int, str]:
+def _names(function: Callable[..., Any], call: Call, tensors: Sequence[Tensor], traced: Traced) -> dict[int, str]:
     roots = [(argument.title, argument.tensor) for argument in call.varying] + list(call.fixed.items())
-    return dict(zip(map(id, tensors), tensor_names(function, roots, tensors), strict=True))
+    return dict(zip(map(id, tensors), tensor_names(function, roots, tensors, traced.gradients), strict=True))
 
 
 def _state_inputs(traced: Traced) -> Sequence[Any]:

@@ -53,6 +53,7 @@ class Step:
 
     # What comes in
     def _name_inputs(self) -> None:
+        self.traced.look_up_gradients()
         arguments, state = len(self.traced.arguments), len(self.traced.state)
         values = self.program.inputs
         self.parameters = {name: self.names.fresh(name) for name in self.call.parameters}
@@ -238,6 +239,7 @@ class Step:
 
     def state_arrays(self) -> dict[str, Array]:
         """The present state, as arrays by key."""
+        self.traced.look_up_gradients()
         tensors = [*self.traced.state, *(write.tensor for write in self.traced.writes)]
         return {self.keys[id(x)]: np.asarray(x._value.data) for x in tensors if id(x) in self.keys}
 
