@@ -1,12 +1,13 @@
 """Faults planted in the native backend, each of which the tests beside this one notice."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import pullback as pb
 from pullback.backends.native import compiler, epochs, executable, holders, plan_loops, products, scalars, schedule
 from pullback.backends.native.code_cache import CodeCache
 from pullback.backends.native.indices import View
@@ -27,11 +28,15 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 
 @pytest.fixture
-def apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Kernels of this test are its own, in memory and on disk: wrong ones must not be kept."""
+def apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Kernels of this test are its own, in memory and on disk: wrong ones must not be kept. Nor is what they wrote
+    into the state of the default generator, whose stream no seed sets anew."""
     own = compiler.Compiler(CodeCache(tmp_path))
     for module in (executable, epochs):
         monkeypatch.setattr(module, "compile_kernels", own.compile_kernels)
+    before = pb.get_rng_state()
+    yield
+    pb.set_rng_state(before)
 
 
 def read_again_later() -> None:
