@@ -31,11 +31,11 @@ def agree(name: str, case: Case, arrays: list[Array], label: str = "") -> Execut
 
 
 def cases_of(row: OpRow, rest: bool) -> Iterator[Case]:
-    """All cases in the first dtype and a third of those in each other dtype; or, for the slow suite, the rest."""
+    """All cases in the first dtype and a fifth of those in each other dtype; or, for the slow suite, the rest."""
     every = row.every_case() or list(row.cases)
     for i, case in enumerate(every):
         number, dtype = i % len(row.cases), i // len(row.cases)
-        if (dtype > 0 and (number + dtype) % 3 > 0) is rest:
+        if (dtype > 0 and (number + dtype) % 5 > 0) is rest:
             yield case
 
 
@@ -281,7 +281,7 @@ VIEWS: dict[str, tuple[Operand, Callable[[int, int], tuple[int, ...]]]] = {
     "worked out": (lambda x: x * 2.0 + 1.0, lambda n, m: (n, m)),
     "reshaped": (lambda x: ops.reshape(x, shape=(x.shape[1], x.shape[0])), lambda n, m: (m, n)),
 }
-SIZES = [(3, 5, 2), (7, 64, 33), (150, 41, 129), (1, 300, 90), (90, 300, 1), (65, 1, 70)]
+SIZES = [(3, 5, 2), (150, 41, 129), (1, 300, 90), (90, 300, 1)]
 
 
 @pytest.mark.parametrize("right", VIEWS)
