@@ -73,7 +73,7 @@ def _in_portions(compiled: Repeatable, iterator: Any, advance: Callable[[], Any]
             yield _joined(list(_row_by_row(compiled, sources, order, advance)))
             portion = 1
             continue
-        yield epoch.step.result_of(epoch.run(len(order), order, advance))
+        yield epoch.step.traced.result_of(epoch.run(len(order), order, advance))
         portion = epoch.steps_in_a_window()
 
 
@@ -105,7 +105,7 @@ def _in_repeats(
             rest = itertools.chain(itertools.repeat(batch, repeats), [] if waiting is None else [waiting], iterator)
             yield from _call_by_call(compiled, rest, advance)
             return
-        yield epoch.step.result_of(epoch.run(repeats, None, advance))
+        yield epoch.step.traced.result_of(epoch.run(repeats, None, advance))
         portion = epoch.steps_in_a_window()
 
 

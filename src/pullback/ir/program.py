@@ -52,6 +52,13 @@ class Recorder:
         value.scope = self
         return value
 
+    def inputs_of(self, program: Program) -> dict[Value, Value]:
+        """For each input of a program a new one like it, under the same name."""
+        found = {value: self.input(value.type) for value in program.inputs}
+        for old, new in found.items():
+            new.name = old.name
+        return found
+
     def write(self, node: Node, outputs: Sequence[Value]) -> None:
         """Add a node to the program."""
         for value in outputs:
@@ -108,12 +115,17 @@ def record(function: Callable[..., Sequence[Value]], types: Sequence[Type], diff
     return Program(inputs, live_nodes(recorder.nodes, outputs), outputs)
 
 
+def apply_again(node: Node, inputs: Sequence[Value]) -> tuple[Value, ...]:
+    """The node's op on other inputs, with the node's origin."""
+    with originating(node.origin):
+        return node.op.apply(inputs, node.params)
+
+
 def inline(program: Program, values: Sequence[Value]) -> list[Value]:
     """Apply the program's ops to these values, each node keeping its origin; the outputs."""
     found: dict[Value, Value] = dict(zip(program.inputs, values, strict=True))
     for node in program.nodes:
-        with originating(node.origin):
-            results = node.op.apply([found[x] for x in node.inputs], node.params)
+        results = apply_again(node, [found[x] for x in node.inputs])
         for old, new in zip(node.outputs, results, strict=True):
             if old is not None:
                 found[old] = new

@@ -8,9 +8,9 @@ from typing import Any
 
 from pullback.grad.backward import enable_grad, no_grad
 from pullback.ir.origin import phase
-from pullback.optim import saved
 from pullback.optim.groups import Params, as_groups, check_new_group, complete_group
 from pullback.optim.hyperparameters import Group, Hyperparameters, check_hyperparameters
+from pullback.optim.saved import pack, read_groups, read_state, take_over
 from pullback.optim.slots import Slot, roomy, settle
 from pullback.optim.state import OptimizerState
 from pullback.tensor.pointwise import neg
@@ -181,7 +181,7 @@ class Optimizer:
 
         Source: torch.optim.Optimizer.state_dict.
         """
-        return saved.pack(self.param_groups, self.state)
+        return pack(self.param_groups, self.state)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over state and hyperparameters that `state_dict()`, here or in PyTorch, gave.
@@ -192,11 +192,11 @@ class Optimizer:
 
         Source: torch.optim.Optimizer.load_state_dict.
         """
-        groups = saved.read_groups(state_dict, self.param_groups, self.defaults)
+        groups = read_groups(state_dict, self.param_groups, self.defaults)
         for group in groups:
             self.prepare_group(group)
-        state = saved.read_state(state_dict, groups, self.slots)
-        saved.take_over(self.state, state, {p: name for p, name, _ in self._named()})
+        state = read_state(state_dict, groups, self.slots)
+        take_over(self.state, state, {p: name for p, name, _ in self._named()})
         for mine, loaded in zip(self.param_groups, groups, strict=True):
             mine.clear()
             mine.update(loaded)

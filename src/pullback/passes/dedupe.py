@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from pullback.ir.node import Node, Value
-from pullback.ir.origin import originating
-from pullback.ir.program import Program, Recorder, recording
+from pullback.ir.program import Program, Recorder, apply_again, recording
 
 
 def dedupe(program: Program) -> Program:
@@ -16,18 +15,15 @@ def dedupe(program: Program) -> Program:
     `detach`, which does nothing but stop gradients, is left out: no gradient is taken of a finished program.
     """
     recorder = Recorder()
-    found: dict[Value, Value] = {}
+    found = recorder.inputs_of(program)
     known: dict[Hashable, tuple[Value, ...]] = {}
     with recording(recorder):
-        for value in program.inputs:
-            found[value] = recorder.input(value.type)
-            found[value].name = value.name
         for node in program.nodes:
             inputs = [found[x] for x in node.inputs]
             if node.op.name == "detach":
                 results: tuple[Value, ...] = (inputs[0],)
             else:
-                key = (node.op.name, tuple(inputs), _frozen(node.params))
+                key = (node.op.name, tuple(inputs), frozen(node.params))
                 if key not in known:
                     known[key] = _again(node, inputs)
                 results = known[key]
@@ -37,14 +33,14 @@ def dedupe(program: Program) -> Program:
 
 
 def _again(node: Node, inputs: list[Value]) -> tuple[Value, ...]:
-    with originating(node.origin):
-        results = node.op.apply(inputs, node.params)
+    results = apply_again(node, inputs)
     for old, new in zip(node.outputs, results, strict=True):
         new.name = old.name if old is not None else ""
     return results
 
 
-def _frozen(params: dict[str, Any]) -> Hashable:
+def frozen(params: dict[str, Any]) -> Hashable:
+    """Params in a form by which nodes can be compared and looked up."""
     return tuple(
         (k, id(v) if isinstance(v, np.ndarray) else (type(v), repr(v) if isinstance(v, float) else v))
         for k, v in params.items()

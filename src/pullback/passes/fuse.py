@@ -93,6 +93,21 @@ def spreads_rows(source: Shape, shape: Shape, cols: int) -> bool:
     )
 
 
+def mode_below(node: Node, mode: str, cols: int | None) -> str:
+    """How loops that look at a node in this mode look at its inputs.
+
+    `full` is place by place, `row` one number for each row, `one` the same number everywhere, `free` any other way.
+    """
+    if mode == "free" or node.op.name in ("pad", "gather"):
+        return "free"
+    if node.op.name not in MOVEMENT or keeps_order(node):
+        return mode
+    if node.inputs[0].type.size == 1:
+        return "one"
+    spreads = node.op.name == "broadcast" and mode == "full" and cols is not None
+    return "row" if spreads and spreads_rows(node.inputs[0].shape, node.types[0].shape, cols or 0) else "free"
+
+
 class Fusion:
     """The work of `fuse`: places one root after the other."""
 
@@ -302,20 +317,13 @@ class Fusion:
                 reach.leaves.setdefault(value, set()).add(mode)
                 continue
             reach.nodes[value] = mode if reach.nodes.get(value, mode) == mode else "free"
-            to_do += [(x, self._mode_of_input(node, mode, group)) for x in node.inputs]
+            below = mode_below(node, mode, group.cols)
+            to_do += [(x, "free" if below == "one" else below) for x in node.inputs]
 
     def _meet_leaf(self, value: Value, mode: str, group: Group, owner: Group | None, reach: Reach) -> None:
         reach.leaves.setdefault(value, set()).add(mode)
         if owner is group and group.roots.get(value) != mode:
             reach.fits = False
-
-    def _mode_of_input(self, node: Node, mode: str, group: Group) -> str:
-        if mode == "free" or node.op.name in ("pad", "gather"):
-            return "free"
-        if node.op.name not in MOVEMENT or keeps_order(node):
-            return mode
-        spread = node.op.name == "broadcast" and mode == "full" and group.cols is not None
-        return "row" if spread and spreads_rows(node.inputs[0].shape, node.types[0].shape, group.cols or 0) else "free"
 
     def _in_order(self) -> list[Group]:
         """Sorted so that each comes after what it needs; last those that nothing needs, otherwise as in the program.

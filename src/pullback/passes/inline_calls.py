@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from pullback.ir.node import Node, Value
-from pullback.ir.origin import originating
-from pullback.ir.program import Program, Recorder, recording
+from pullback.ir.node import Value
+from pullback.ir.program import Program, Recorder, apply_again, recording
 from pullback.passes.dead_code import drop_dead_code
 from pullback.passes.dedupe import dedupe
 
@@ -17,9 +16,7 @@ def inline_calls(program: Program) -> Program:
     """
     recorder = Recorder()
     with recording(recorder):
-        inputs = [recorder.input(value.type) for value in program.inputs]
-        for new, old in zip(inputs, program.inputs, strict=True):
-            new.name = old.name
+        inputs = list(recorder.inputs_of(program).values())
         outputs = tuple(_write_out(program, inputs))
     return drop_dead_code(Program(tuple(inputs), tuple(recorder.nodes), outputs))
 
@@ -30,7 +27,7 @@ def _write_out(program: Program, values: Sequence[Value]) -> list[Value]:
     found = dict(zip(prepared.inputs, values, strict=True))
     for node in prepared.nodes:
         inputs = [found[x] for x in node.inputs]
-        results = _write_out(node.params["program"], inputs) if node.op.name == "call" else _again(node, inputs)
+        results = _write_out(node.params["program"], inputs) if node.op.name == "call" else apply_again(node, inputs)
         for old, new in zip(node.outputs, results, strict=True):
             if old is not None:
                 found[old] = new
@@ -43,23 +40,15 @@ def _without_attached(program: Program) -> Program:
     if all(node.op.name != "attach_gradient" for node in program.nodes):
         return program
     recorder = Recorder()
-    found: dict[Value, Value] = {}
+    found = recorder.inputs_of(program)
     with recording(recorder):
-        for value in program.inputs:
-            found[value] = recorder.input(value.type)
-            found[value].name = value.name
         for node in program.nodes:
             inputs = [found[x] for x in node.inputs]
             attached = node.op.name == "attach_gradient"
-            results = inputs[node.params["inputs"] :] if attached else _again(node, inputs)
+            results = inputs[node.params["inputs"] :] if attached else apply_again(node, inputs)
             for old, new in zip(node.outputs, results, strict=True):
                 if old is not None:
                     found[old] = new
                     new.name = new.name or old.name
     outputs = tuple(found[y] for y in program.outputs)
     return Program(tuple(found[x] for x in program.inputs), tuple(recorder.nodes), outputs)
-
-
-def _again(node: Node, inputs: Sequence[Value]) -> Sequence[Value]:
-    with originating(node.origin):
-        return node.op.apply(inputs, node.params)

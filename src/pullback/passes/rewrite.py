@@ -9,7 +9,7 @@ from pullback.ir.mode import mode
 from pullback.ir.node import Op, Value
 from pullback.ir.program import Program, Recorder, live_nodes, recording
 from pullback.ir.types import Type
-from pullback.passes.dedupe import _frozen as frozen
+from pullback.passes.dedupe import frozen
 
 # They cost nothing wherever they stand, so one node is enough for all who want the same.
 _FREE = frozenset(["full", "iota", "constant"])
@@ -115,11 +115,8 @@ class _Round:
     def run(self) -> Program:
         """The program as the rules leave it."""
         program, recorder, old_uses = self._program, Recorder(), _count_uses(self._program)
-        found: dict[Value, Value] = {}
+        found = recorder.inputs_of(program)
         with recording(recorder), mode.holding(origin=None):
-            for value in program.inputs:
-                found[value] = recorder.input(value.type)
-                found[value].name = value.name
             for node, repeat in zip(program.nodes, self._repeats, strict=True):
                 mode.origin, self._repeat = node.origin, repeat
                 results = self._apply(node.op, tuple([found[x] for x in node.inputs]), node.params)

@@ -1,6 +1,6 @@
 """Tracing: a Python function becomes a program, with the tensors that it reads and writes as inputs and outputs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -46,6 +46,10 @@ class Guard:
     is_counted: bool = False
 
 
+# A program's outputs, by number: all of them, or those that are needed.
+Outputs = Sequence[Value] | Mapping[int, Value]
+
+
 @dataclass(slots=True)
 class Traced:
     """A function as a program.
@@ -89,13 +93,23 @@ class Traced:
 
         `stand_ins` maps the id of each argument of the trace to the tensor that was given in its place.
         """
-        actual = (stand_ins or {}) | self.looked_up()
-        for write in self.writes:
+        self.put(outputs, self.writes, self.grad_writes, stand_ins or {})
+        return self.result_of(outputs)
+
+    def put(
+        self, outputs: Outputs, writes: Sequence[Write], grad_writes: Sequence[GradWrite], stand_ins: dict[int, Tensor]
+    ) -> None:
+        """Write these outputs into the tensors and gradients concerned."""
+        actual = stand_ins | self.looked_up()
+        for write in writes:
             actual.get(id(write.tensor), write.tensor).refill(outputs[write.output])
-        for change in self.grad_writes:
+        for change in grad_writes:
             fresh = None if change.output is None else Tensor(outputs[change.output])
             other = actual.get(id(change.other), change.other)
             actual.get(id(change.tensor), change.tensor).grad = fresh if change.other is None else other
+
+    def result_of(self, outputs: Outputs) -> Any:
+        """The function's result, with these outputs in the places of its tensors."""
         leaves = [Tensor(outputs[x.output]) if isinstance(x, Place) else x for x in self.results]
         return unflatten(self.structure, leaves)
 

@@ -11,14 +11,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 
 from pullback.backends.native.compiler import compile_kernels, symbol
 from pullback.backends.native.executable import address_of, empty_array
 from pullback.backends.native.executor_ir import CHUNKS, FLAGS, MEET, TASK_WORDS
-from pullback.backends.native.loops import KERNEL, POINTER
+from pullback.backends.native.kernel_writer import KernelWriter
 from pullback.backends.native.runtime import Plan
-from pullback.backends.native.scalars import I1, I64
+from pullback.backends.native.scalars import I8, I64
 from pullback.backends.native.step import NativeStep
 from pullback.base.dtypes import Array, from_numpy_dtype
 from pullback.ir.node import Value
@@ -160,47 +159,24 @@ def batch_tensors(sources: Sequence[Array], batch: int) -> list[Tensor]:
 
 def build_fetch(batch: int, row_bytes: int, chunks: int, symbol: str) -> str:
     """The LLVM module of the kernel that gathers a batch: target[i] = source[order[step, i]] for rows of bytes."""
-    module = ir.Module(symbol)
-    f = ir.Function(module, KERNEL, symbol)
-    entry, head, body, end = (f.append_basic_block(n) for n in ("entry", "head", "body", "end"))
-    b = ir.IRBuilder(entry)
-    source, order, target, counter = (
-        b.load(b.gep(f.args[0], [I64(i)], source_etype=POINTER), typ=POINTER) for i in range(4)
-    )
-    first = b.mul(b.load(counter, typ=I64), I64(batch))
-    begin = b.sdiv(b.mul(f.args[1], I64(batch)), I64(chunks))
-    stop = b.sdiv(b.mul(f.args[2], I64(batch)), I64(chunks))
-    b.branch(head)
-    b = ir.IRBuilder(head)
-    i = b.phi(I64, "i")
-    b.cbranch(b.icmp_signed("<", i, stop), body, end)
-    b = ir.IRBuilder(body)
-    byte = ir.IntType(8)
-    row = b.load(b.gep(order, [b.add(first, i)], source_etype=I64), typ=I64)
-    copy = module.declare_intrinsic("llvm.memcpy", [POINTER, POINTER, I64])
-    here = b.gep(source, [b.mul(row, I64(row_bytes))], source_etype=byte)
-    there = b.gep(target, [b.mul(i, I64(row_bytes))], source_etype=byte)
-    b.call(copy, [there, here, I64(row_bytes), I1(0)])
-    i.add_incoming(begin, entry)
-    i.add_incoming(b.add(i, I64(1)), body)
-    b.branch(head)
-    ir.IRBuilder(end).ret_void()
-    return str(module)
+    w = KernelWriter(symbol, 4)
+    source, order, target, step = w.pointers
+    first = w.place((w.read(step, 0, I64), batch))
+    begin, end = (w.b.sdiv(w.place((bound, batch)), I64(chunks)) for bound in w.function.args[-2:])
+    with w.loop(begin, end) as i:
+        row = w.read(order, w.place((first, 1), (i, 1)), I64)
+        w.copy(w.at(target, w.place((i, row_bytes)), I8), w.at(source, w.place((row, row_bytes)), I8), row_bytes)
+    return w.finish(symbol)
 
 
 def build_transfer(nbytes: int, from_table: bool, symbol: str) -> str:
     """The LLVM module of the kernel that copies a step's row of a table to where it is used, or the other way."""
-    module = ir.Module(symbol)
-    f = ir.Function(module, KERNEL, symbol)
-    b = ir.IRBuilder(f.append_basic_block("entry"))
-    source, target, counter = (b.load(b.gep(f.args[0], [I64(i)], source_etype=POINTER), typ=POINTER) for i in range(3))
-    offset = b.mul(b.load(counter, typ=I64), I64(nbytes))
-    byte = ir.IntType(8)
+    w = KernelWriter(symbol, 3)
+    source, target, step = w.pointers
+    offset = w.place((w.read(step, 0, I64), nbytes))
     if from_table:
-        source = b.gep(source, [offset], source_etype=byte)
+        source = w.at(source, offset, I8)
     else:
-        target = b.gep(target, [offset], source_etype=byte)
-    copy = module.declare_intrinsic("llvm.memcpy", [POINTER, POINTER, I64])
-    b.call(copy, [target, source, I64(nbytes), I1(0)])
-    b.ret_void()
-    return str(module)
+        target = w.at(target, offset, I8)
+    w.copy(target, source, nbytes)
+    return w.finish(symbol)

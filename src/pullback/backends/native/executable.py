@@ -79,14 +79,14 @@ class Executable:
         self.flag = np.zeros(1, np.int64)
         words: list[int] = []
         starts: list[int] = []
-        self.input_words: dict[int, list[tuple[int, int]]] = {}
+        self._input_words: dict[int, list[tuple[int, int]]] = {}
         self._result_words: dict[int, list[tuple[int, int]]] = {}
         for task in self.tasks:
             starts.append(len(words))
             words += [self._word(argument, len(words) + i) for i, argument in enumerate(task.arguments)]
         self.words = np.array(words or [0], np.int64)
         # Written through a view of C integers, which takes half the time that NumPy takes.
-        self.argument_words = (ctypes.c_int64 * len(self.words)).from_buffer(self.words.data)
+        self._argument_words = (ctypes.c_int64 * len(self.words)).from_buffer(self.words.data)
         self.plans: list[Plan | Task] = []
         group: list[list[int]] = []
         self._numbers_of_plans: list[list[int]] = []
@@ -127,7 +127,7 @@ class Executable:
             assert buffer.array is not None
             buffer.array = np.ascontiguousarray(buffer.array)
             return address_of(buffer.array) + argument.number
-        table = self.input_words if buffer.kind == "input" else self._result_words
+        table = self._input_words if buffer.kind == "input" else self._result_words
         table.setdefault(buffer.place, []).append((position, argument.number))
         return 0
 
@@ -139,8 +139,8 @@ class Executable:
     # Running
     def bind_input(self, number: int, array: Array, address: int) -> None:
         """The input's numbers are these from now on."""
-        words = self.argument_words
-        for position, offset in self.input_words.get(number, ()):
+        words = self._argument_words
+        for position, offset in self._input_words.get(number, ()):
             words[position] = address + offset
         self._inputs[number] = array
 
@@ -150,7 +150,7 @@ class Executable:
 
     def bind_result(self, number: int, array: Array, address: int) -> None:
         """The output goes into this array from now on."""
-        words = self.argument_words
+        words = self._argument_words
         for position, offset in self._result_words.get(number, ()):
             words[position] = address + offset
         self._results[number] = array

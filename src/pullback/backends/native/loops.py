@@ -481,29 +481,3 @@ class _LoopBody:
 def _node(value: Value) -> Node:
     assert value.node is not None
     return value.node
-
-
-def build_combination(name: str, dtype: DType, chunks: int, cols: int, symbol: str) -> str:
-    """The LLVM module of the kernel that joins what the chunks of a reduction found: (chunks, cols) to (cols,)."""
-    module = ir.Module(symbol)
-    f = ir.Function(module, KERNEL, symbol)
-    kind = memory_type(dtype)
-    entry, head, body, end = (f.append_basic_block(n) for n in ("entry", "head", "body", "end"))
-    b = ir.IRBuilder(entry)
-    source, target = (b.load(b.gep(f.args[0], [I64(i)], source_etype=POINTER), typ=POINTER) for i in range(2))
-    b.branch(head)
-    b = ir.IRBuilder(head)
-    col = b.phi(I64, "col")
-    b.cbranch(b.icmp_signed("<", col, I64(cols)), body, end)
-    b = ir.IRBuilder(body)
-    result = reduction_start(name, dtype)
-    for chunk in range(chunks):
-        place = b.add(col, I64(chunk * cols))
-        raw = b.load(b.gep(source, [place], inbounds=True, source_etype=kind), typ=kind)
-        result = reduction_step(b, name, dtype, result, loaded(b, raw, dtype))
-    b.store(stored(b, result, dtype), b.gep(target, [col], inbounds=True, source_etype=kind))
-    col.add_incoming(I64(0), entry)
-    col.add_incoming(b.add(col, I64(1)), body)
-    b.branch(head)
-    ir.IRBuilder(end).ret_void()
-    return str(module)

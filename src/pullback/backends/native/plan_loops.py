@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pullback.ir.node import Node, Value
-from pullback.passes.fuse import Group, keeps_order, spreads_rows
+from pullback.passes.fuse import Group, mode_below
 from pullback.passes.kinds import MOVEMENT, REDUCTIONS, is_inlined
 
 # A chunk is worth handing to another thread from about so many operations on; a thread gets no more chunks than this.
@@ -139,16 +139,7 @@ class LoopPlan:
                 return "free"
             (x,) = node.inputs
             return "full" if x.type.size == self.group.size else "row"
-        if node.op.name in ("pad", "gather") or mode == "free":
-            return "free"
-        if node.op.name not in MOVEMENT or keeps_order(node):
-            return mode
-        if node.inputs[0].type.size == 1:
-            return "one"
-        rows = node.op.name == "broadcast" and mode == "full" and self.group.cols
-        return (
-            "row" if rows and spreads_rows(node.inputs[0].shape, node.types[0].shape, self.group.cols or 0) else "free"
-        )
+        return mode_below(node, mode, self.group.cols)
 
     def _choose_shape(self) -> None:
         """Rows and columns: those of the reductions, else the last dim, else an array without rows cut into tiles."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from pullback.backends.native import specials
 from pullback.backends.native.indices import View, strides_of, view_of
-from pullback.backends.native.loops import build_combination, build_kernel
+from pullback.backends.native.loops import build_kernel
 from pullback.backends.native.plan_loops import LoopPlan
 from pullback.backends.native.products import ProductPlan, build_product, plan_product
 from pullback.base.dtypes import Array
@@ -342,7 +342,7 @@ class _Scheduler:
             Task(
                 "combine", [value.node], [partial], [target], [Argument(partial), Argument(target)], 1,
                 f"combine {name} {dtype.name} {chunks} x {cols}",
-                lambda symbol: build_combination(name, dtype, chunks, cols, symbol), (chunks - 1) * cols,
+                lambda symbol: specials.build_combination(name, dtype, chunks, cols, symbol), (chunks - 1) * cols,
                 partial.nbytes + target.nbytes,
             )
         )  # fmt: skip

@@ -1,15 +1,17 @@
-"""Ops whose kernels are written by hand, each in a way of its own; one line per op."""
+"""Ops whose kernels are written by hand, each in a way of its own; one line per op. And what joins and copies."""
 
 from collections.abc import Callable
 
 from pullback.backends.native.counting import plan_random_bits
 from pullback.backends.native.kernel_writer import KernelWriter, Special
 from pullback.backends.native.runs import plan_concat, plan_cumsum
+from pullback.backends.native.scalars import I64, loaded, memory_type, reduction_start, reduction_step, stored
 from pullback.backends.native.scatter import plan_scatter
 from pullback.backends.native.sorting import plan_argsort
+from pullback.base.dtypes import DType
 from pullback.ir.node import Node
 
-__all__ = ["Special", "build_copy", "is_native", "plan_special"]
+__all__ = ["Special", "build_combination", "build_copy", "is_native", "plan_special"]
 
 # One line per op: a node -> how its kernel runs.
 PLANS: dict[str, Callable[[Node], Special]] = {
@@ -39,4 +41,18 @@ def build_copy(nbytes: int, symbol: str) -> str:
     source, target = w.pointers
     with w.chunks():
         w.copy(target, source, nbytes)
+    return w.finish(symbol)
+
+
+def build_combination(name: str, dtype: DType, chunks: int, cols: int, symbol: str) -> str:
+    """The LLVM module of the kernel that joins what the chunks of a reduction found: (chunks, cols) to (cols,)."""
+    w = KernelWriter(symbol, 2)
+    source, target = w.pointers
+    kind = memory_type(dtype)
+    with w.loop(0, cols, "col") as col:
+        result = reduction_start(name, dtype)
+        for chunk in range(chunks):
+            raw = w.read(source, w.place((col, 1), (I64(chunk), cols)), kind)
+            result = reduction_step(w.b, name, dtype, result, loaded(w.b, raw, dtype))
+        w.write(stored(w.b, result, dtype), target, col)
     return w.finish(symbol)
