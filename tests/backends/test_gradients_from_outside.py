@@ -81,3 +81,27 @@ def test_a_parameter_that_is_updated_and_returned_stays_a_leaf(backend: str) -> 
     assert u.is_leaf
     (u * 2).sum().backward()
     assert u.grad.tolist() == [5.0] * 3
+
+
+@EACH
+def test_a_hook_that_was_taken_away_traces_nothing_anew(backend: str) -> None:
+    w = pb.ones(3, requires_grad=True)
+    w.register_hook(lambda g: g * 2).remove()
+
+    @pb.compile(backend=backend)
+    def step(x: pb.Tensor) -> pb.Tensor:
+        w.grad = None
+        loss = (w * x).sum()
+        loss.backward()
+        return loss
+
+    for _ in range(3):
+        step(pb.ones(3))
+    assert step.traces == 1
+    handle = w.register_hook(lambda g: g * 2)
+    step(pb.ones(3))
+    assert w.grad.tolist() == [2.0] * 3
+    handle.remove()
+    step(pb.ones(3))
+    assert w.grad.tolist() == [1.0] * 3
+    assert step.traces == 2

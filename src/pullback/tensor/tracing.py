@@ -241,7 +241,10 @@ class Trace(Recorder):
         """The program, and what to do with its inputs and outputs."""
         if self.hooked:
             tensors, expected = zip(*self.hooked, strict=True)
-            self.guards["hooks"] = Guard(lambda: list(map(_HOOKS, tensors)), list(expected), True)
+            # Where the last hook was taken away, an empty list is left: that is as good as none.
+            self.guards["hooks"] = Guard(
+                lambda: [hooks or None for hooks in map(_HOOKS, tensors)], list(expected), True
+            )
         leaves, structure = flatten(result)
         outputs: list[Value] = []
 
