@@ -1,8 +1,10 @@
 """A row of a layer or a loss: what is built, what it is called with, and what is asked of it."""
 
+import importlib
 import inspect
 import zlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests.contracts.calls import Given, cotangent, spread, tensors_in
@@ -67,6 +69,13 @@ class LayerRow:
         gs = [cotangent(y.shape, i, y, lib) for i, y in enumerate(ys)]
         found = lib.autograd.grad(ys, list(variables.values()), gs, allow_unused=True)
         return answer | {f"d {name}": g for name, g in zip(variables, found, strict=True)}
+
+
+def every_layer_row() -> list[LayerRow]:
+    """The rows in the list `LAYERS` of each file tests/contracts/rows_<family>.py that has one."""
+    names = sorted(path.stem for path in Path(__file__).parent.glob("rows_*.py"))
+    modules = [importlib.import_module(f"tests.contracts.{name}") for name in names]
+    return [row for module in modules for row in getattr(module, "LAYERS", ())]
 
 
 def sharp(layer: str, *inputs: Given, label: str, tolerance: Any = None, **options: Any) -> LayerRow:

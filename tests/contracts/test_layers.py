@@ -4,11 +4,11 @@ import pytest
 
 from tests.contracts import layer_contracts
 from tests.contracts.backends import Backend
-from tests.contracts.layer_row import LayerRow
-from tests.contracts.rows_layers import CONTAINERS, LAYERS, MODULES
+from tests.contracts.layer_row import LayerRow, every_layer_row
+from tests.contracts.rows_layers import CONTAINERS, MODULES
 from tests.contracts.rows_losses import LOSSES
 
-SMOOTH = [row for row in LAYERS if row.smooth and row.dtype == "float64"]
+LAYERS = every_layer_row()
 DROPPING = [LayerRow(layer, row.inputs, (0.5,)) for layer in ("Dropout", "AlphaDropout") for row in LAYERS[:2]]
 
 
