@@ -5,11 +5,11 @@ import pytest
 from tests.contracts import layer_contracts
 from tests.contracts.backends import Backend
 from tests.contracts.layer_row import LayerRow, every_layer_row
-from tests.contracts.rows_layers import CONTAINERS, MODULES
+from tests.contracts.rows_layers import CONTAINERS, IMAGE, MODULES, X
 from tests.contracts.rows_losses import LOSSES
 
 LAYERS = every_layer_row()
-DROPPING = [LayerRow(layer, row.inputs, (0.5,)) for layer in ("Dropout", "AlphaDropout") for row in LAYERS[:2]]
+DROPPING = [LayerRow(layer, (x,), (0.5,)) for layer in ("Dropout", "AlphaDropout") for x in (X, IMAGE)]
 
 
 def test_every_layer_and_loss_has_a_row() -> None:
