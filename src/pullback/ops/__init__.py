@@ -19,6 +19,7 @@ from pullback.ops.unary import (
     abs_, atan, ceil, cos, detach, erf, exp, expm1, floor, log, log1p, neg, round_, rsqrt, sigmoid, sign, sin, sqrt,
     tanh,
 )
+from pullback.ops.windows import overlap_add, windows
 # fmt: on
 
 # What the reverse pass needs to know of the vocabulary: how two gradients of one value are joined.
