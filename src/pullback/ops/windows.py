@@ -50,7 +50,8 @@ def windows(x: Array, *, size: Sizes, stride: Sizes, dilation: Sizes) -> Array:
     reach = [(k - 1) * d + 1 for k, d in zip(size, dilation, strict=True)]
     last = tuple(range(-len(size), 0))
     views = np.lib.stride_tricks.sliding_window_view(x, reach, last)
-    views = views[(..., *[slice(None, None, step) for step in (*stride, *dilation)])]
+    steps = [slice(None, None, step) for step in (*stride, *dilation)]
+    views = views[(..., *steps)]  # type: ignore[arg-type]  # the stub knows no slices
     return np.moveaxis(views, last, range(x.ndim - len(size), x.ndim))
 
 
@@ -81,7 +82,6 @@ def overlap_add(x: Array, *, length: Shape, stride: Sizes, dilation: Sizes) -> A
     y = np.zeros((*x.shape[: -2 * rank], *length), x.dtype)
     for place in np.ndindex(*size):
         steps = zip(place, count, stride, dilation, strict=True)
-        y[(..., *[slice(k * d, k * d + (n - 1) * s + 1, s) for k, n, s, d in steps])] += x[
-            (..., *place, *(slice(None),) * rank)
-        ]
+        to = [slice(k * d, k * d + (n - 1) * s + 1, s) for k, n, s, d in steps]
+        y[(..., *to)] += x[(..., *place, *[slice(None)] * rank)]  # type: ignore[arg-type]  # the stub knows no slices
     return y

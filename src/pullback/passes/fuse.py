@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pullback.base.shapes import Shape, size_of
 from pullback.ir.node import Node, Value
 from pullback.ir.program import Program
-from pullback.passes.kinds import MOVEMENT, is_inlined, kind_of
+from pullback.passes.kinds import MOVEMENT, is_inlined, is_unrolled, kind_of, reduction_form, unrolled_count
 
 # Working a number out again is worth it up to this many operations, each array read counted as two.
 RECOMPUTED = 8
@@ -51,22 +51,6 @@ class Reach:
     fits: bool = True
 
 
-def reduction_form(node: Node) -> tuple[str, int, int]:
-    """How a reduction runs over its input: `row`, `column`, `total` or `mixed`; rows and columns."""
-    (x,), axes = node.inputs, node.params.get("axes", (node.params.get("axis"),))
-    real = [(i in axes, n) for i, n in enumerate(x.shape) if n != 1]
-    reduced, kept = (size_of([n for is_reduced, n in real if is_reduced is wanted]) for wanted in (True, False))
-    flags = [is_reduced for is_reduced, _ in real]
-    can_accumulate = node.op.name in ("sum", "amax", "amin")
-    if kept == 1 and node.op.name == "sum" and reduced > 1:
-        return "total", 1, reduced
-    if flags == sorted(flags):
-        return "row", kept, reduced
-    if flags == sorted(flags, reverse=True) and can_accumulate:
-        return "column", reduced, kept
-    return "mixed", kept, reduced
-
-
 def keeps_order(node: Node) -> bool:
     """Whether a movement op leaves the numbers where they are in row-major order."""
     name, x, y = node.op.name, node.inputs[0].type, node.types[0]
@@ -98,7 +82,7 @@ def mode_below(node: Node, mode: str, cols: int | None) -> str:
 
     `full` is place by place, `row` one number for each row, `one` the same number everywhere, `free` any other way.
     """
-    if mode == "free" or node.op.name in ("pad", "gather"):
+    if mode == "free" or node.op.name in ("pad", "gather") or is_unrolled(node):
         return "free"
     if node.op.name not in MOVEMENT or keeps_order(node):
         return mode
@@ -150,10 +134,13 @@ class Fusion:
                 yield from (base_of(x) for x in node.inputs)
             elif node.op.name == "gather":
                 yield base_of(node.inputs[0])
-            elif node.op.name == "broadcast" and node.types[0].size > node.inputs[0].type.size:
+            elif node.op.name in ("broadcast", "windows") and node.types[0].size > node.inputs[0].type.size:
                 source = base_of(node.inputs[0])
                 if is_inlined(source.node) and self._cost(source) > SPREAD:
                     yield source
+            if is_unrolled(node) and self._size(node.output) > MOST_NODES // 2:
+                yield base_of(node.inputs[0])
+                self._count[node.output] = 1 + unrolled_count(node)
             if kind == "inlined":
                 value = node.output
                 most = MOST_NODES // 2 if uses.get(value, 0) > 1 else MOST_NODES
@@ -171,15 +158,17 @@ class Fusion:
             else:
                 own = 0 if node.op.name in MOVEMENT else node.op.flops
                 inputs = sum(self._cost(x) for x in node.inputs)
-                self._weight[value] = min(inputs + (own if isinstance(own, int) else 1), 1_000)
+                once = inputs + (own if isinstance(own, int) else 1)
+                self._weight[value] = min(once * unrolled_count(node), 1_000)
         return self._weight[value]
 
     def _size(self, value: Value) -> int:
         """About how many nodes are worked out for it on the spot."""
         if value not in self._count:
             node = value.node
-            inlined = node is not None and is_inlined(node)
-            self._count[value] = 1 + sum(self._size(x) for x in node.inputs) if inlined and node else 1
+            inlined = node is not None and is_inlined(node) and value not in self.forced
+            inputs = sum(self._size(x) for x in node.inputs) if inlined and node else 0
+            self._count[value] = 1 + inputs * (unrolled_count(node) if node else 1)
         return self._count[value]
 
     # Placing roots

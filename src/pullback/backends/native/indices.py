@@ -171,13 +171,18 @@ def source_index(op: str, params: dict[str, Any], source: Shape, index: Index, d
         return index.in_shape(source)
     if op == "broadcast":
         return _before_broadcast(source, index, divisions)
-    if op not in ("permute", "slice", "flip"):
+    if op not in ("permute", "slice", "flip", "windows"):
         return None
     dims = index.coordinates(divisions)
     if op == "permute":
         found: list[Affine] = [ZERO] * len(dims)
         for axis, d in zip(params["axes"], dims, strict=True):
             found[axis] = d
+    elif op == "windows":
+        rank = len(params["size"])
+        within, which = dims[-2 * rank : -rank], dims[-rank:]
+        steps = zip(within, which, params["stride"], params["dilation"], strict=True)
+        found = [*dims[: -2 * rank], *(o * s + k * d for k, o, s, d in steps)]
     elif op == "slice":
         found = [d * s + a for d, s, a in zip(dims, params["step"], params["start"], strict=True)]
     else:

@@ -11,6 +11,7 @@ stage, too, waits in a row's length of scratch memory.
 """
 
 import functools
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,8 +49,7 @@ from pullback.backends.native.scalars import (
 from pullback.base.dtypes import DType, int64
 from pullback.base.shapes import span
 from pullback.ir.node import Node, Value
-from pullback.passes.fuse import reduction_form
-from pullback.passes.kinds import MOVEMENT
+from pullback.passes.kinds import MOVEMENT, REDUCTIONS, reduction_form
 
 POINTER = ir.PointerType()
 KERNEL = ir.FunctionType(ir.VoidType(), [POINTER, I64, I64])
@@ -421,6 +421,8 @@ class _LoopBody:
             return self._gathered(node, index)
         if name == "pad":
             return self._padded(node, index)
+        if name in REDUCTIONS:
+            return self._unrolled(node, index)
         found = [self._number(x, index) for x in node.inputs]
         depth = max(d for _, d in found)
         b, given = self.levels[depth].builder, node.inputs[-1].dtype
@@ -442,6 +444,29 @@ class _LoopBody:
         place = b.select(inside, place, I64(0))
         read = Var("read", n, depth, place)
         return self._number(x, Index(x.shape, (*dims[:axis], variable(read), *dims[axis + rank :])))
+
+    def _unrolled(self, node: Node, index: Index) -> tuple[Number, int]:
+        """A reduction over a few places, written out in their order."""
+        (x,), params = node.inputs, node.params
+        axes = params.get("axes", (params.get("axis"),))
+        kept = index.coordinates(self.divisions)
+        if params["keepdims"]:
+            kept = tuple(d for i, d in enumerate(kept) if i not in axes)
+        found = []
+        for k, place in enumerate(itertools.product(*(range(x.shape[a]) for a in axes))):
+            at, behind = dict(zip(axes, place, strict=True)), iter(kept)
+            dims = tuple(Affine((), at[i]) if i in at else next(behind) for i in range(len(x.shape)))
+            found.append((*self._number(x, Index(x.shape, dims)), I64(k)))
+        depth = max(level for _, level, _ in found)
+        b, name = self.levels[depth].builder, node.op.name
+        best, _, which = found[0]
+        for number, _, k in found[1:]:
+            if name in ("argmax", "argmin"):
+                better = self._beats(b, name, x.dtype, best, number)
+                best, which = b.select(better, number, best), b.select(better, k, which)
+            else:
+                best = reduction_step(b, name, x.dtype, best, number)
+        return (which if name in ("argmax", "argmin") else best), depth
 
     def _report_bad_index(self, b: ir.IRBuilder) -> None:
         if self.bad_index is None:

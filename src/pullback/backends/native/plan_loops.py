@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pullback.ir.node import Node, Value
 from pullback.passes.fuse import Group, mode_below
-from pullback.passes.kinds import MOVEMENT, REDUCTIONS, is_inlined
+from pullback.passes.kinds import MOVEMENT, REDUCTIONS, is_inlined, is_unrolled
 
 # A chunk is worth handing to another thread from about so many operations on; a thread gets no more chunks than this.
 CHUNK_WORK = 1 << 15
@@ -134,7 +134,7 @@ class LoopPlan:
                 to_do += [(x, self._mode_below(node, mode)) for x in reversed(node.inputs)]
 
     def _mode_below(self, node: Node, mode: str) -> str:
-        if node.op.name in REDUCTIONS:
+        if node.op.name in REDUCTIONS and not is_unrolled(node):
             if self.group.mixed:
                 return "free"
             (x,) = node.inputs
@@ -277,4 +277,4 @@ def power_of_two(number: int) -> int:
 
 
 def _is_reduction(value: Value) -> bool:
-    return value.node is not None and value.node.op.name in REDUCTIONS
+    return value.node is not None and value.node.op.name in REDUCTIONS and not is_unrolled(value.node)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from pullback.backends.native.counting import plan_random_bits
 from pullback.backends.native.kernel_writer import KernelWriter, Special
+from pullback.backends.native.overlaps import plan_overlap_add
 from pullback.backends.native.runs import plan_concat, plan_cumsum
 from pullback.backends.native.scalars import I64, loaded, memory_type, reduction_start, reduction_step, stored
 from pullback.backends.native.scatter import plan_scatter
@@ -21,6 +22,7 @@ PLANS: dict[str, Callable[[Node], Special]] = {
     "cumsum": plan_cumsum,
     "argsort": plan_argsort,
     "random_bits": plan_random_bits,
+    "overlap_add": plan_overlap_add,
 }
 
 
