@@ -137,8 +137,8 @@ MODULES = {
 CONTAINERS = {"Module", "Sequential", "ModuleList", "ModuleDict", "ParameterList"}
 # PyTorch writes these in C, where their parameters cannot be looked up.
 WITHOUT_SIGNATURE = set(
-    "bilinear cosine_similarity gelu hardshrink linear logsigmoid one_hot pairwise_distance prelu softplus "
-    "softshrink".split()
+    "bilinear cosine_similarity gelu hardshrink linear logsigmoid one_hot pairwise_distance prelu "
+    "scaled_dot_product_attention softplus softshrink".split()
 )
 
 SIGNATURES = [SignatureRow("nn", name) for name in sorted(MODULES)] + [

@@ -31,6 +31,7 @@ from pullback.nn.functional.activation import (
     tanhshrink,
     threshold,
 )
+from pullback.nn.functional.attention import scaled_dot_product_attention
 from pullback.nn.functional.classification import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -43,6 +44,15 @@ from pullback.nn.functional.classification import (
 )
 from pullback.nn.functional.distance import cosine_similarity, normalize, pairwise_distance
 from pullback.nn.functional.dropping import alpha_dropout, dropout
+from pullback.nn.functional.embedding import embedding, embedding_bag
+from pullback.nn.functional.normalisation import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    rms_norm,
+)
 from pullback.nn.functional.padding import pad
 from pullback.nn.functional.products import bilinear, linear
 from pullback.nn.functional.ranking import (
@@ -63,6 +73,7 @@ from pullback.tensor.indexing import one_hot
 
 __all__ = [
     "alpha_dropout",
+    "batch_norm",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -72,19 +83,25 @@ __all__ = [
     "cross_entropy",
     "dropout",
     "elu",
+    "embedding",
+    "embedding_bag",
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "group_norm",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "hinge_embedding_loss",
     "huber_loss",
+    "instance_norm",
     "kl_div",
     "l1_loss",
+    "layer_norm",
     "leaky_relu",
     "linear",
+    "local_response_norm",
     "log_softmax",
     "logsigmoid",
     "margin_ranking_loss",
@@ -101,6 +118,8 @@ __all__ = [
     "prelu",
     "relu",
     "relu6",
+    "rms_norm",
+    "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",
