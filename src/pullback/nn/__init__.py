@@ -35,6 +35,7 @@ from pullback.nn.activation import (
 from pullback.nn.containers import ModuleDict, ModuleList, ParameterList, Sequential
 from pullback.nn.distance import CosineSimilarity, PairwiseDistance
 from pullback.nn.dropout import AlphaDropout, Dropout
+from pullback.nn.embedding import Embedding, EmbeddingBag
 from pullback.nn.linear import Bilinear, Identity, Linear
 from pullback.nn.loss import (
     BCELoss,
@@ -75,6 +76,8 @@ __all__ = [
     "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
+    "Embedding",
+    "EmbeddingBag",
     "Flatten",
     "GaussianNLLLoss",
     "Hardshrink",
