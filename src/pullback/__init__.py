@@ -134,6 +134,7 @@ from pullback.tensor.reduction import (
     count_nonzero,
     cumsum,
     gather,
+    kthvalue,
     log_softmax,
     logsumexp,
     max,
@@ -146,6 +147,7 @@ from pullback.tensor.reduction import (
     std,
     sum,
     take_along_dim,
+    topk,
     var,
 )
 from pullback.tensor.shaping import (
@@ -222,7 +224,7 @@ __all__ = [
     "frac", "from_numpy", "full", "full_like", "gather", "ge", "get_default_dtype", "get_rng_state", "grad",
     "gradcheck", "gradgradcheck", "gt", "half", "hessian", "hvp", "index_select", "inference_mode", "initial_seed",
     "int", "int16", "int32", "int64", "int8", "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan",
-    "jacobian", "jvp", "le", "lerp", "linspace", "load", "log", "log10", "log1p", "log2", "log_softmax",
+    "jacobian", "jvp", "kthvalue", "le", "lerp", "linspace", "load", "log", "log10", "log1p", "log2", "log_softmax",
     "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "long", "lt", "manual_seed",
     "masked_fill", "masked_select", "matmul", "max", "maximum", "mean", "min", "minimum", "mm", "movedim", "mul",
     "multinomial", "multiply", "mv", "nan_to_num", "narrow", "ne", "neg", "nn", "no_grad", "nonzero", "norm",
@@ -231,6 +233,6 @@ __all__ = [
     "result_type", "roll", "round", "rsqrt", "save", "scatter", "scatter_add", "seed", "select",
     "set_default_dtype", "set_grad_enabled", "set_rng_state", "sigmoid", "sign", "sin", "sinh", "softmax", "sort",
     "source", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "sum", "t", "take_along_dim", "tan",
-    "tanh", "tensor", "tile", "trace", "transpose", "tril", "triu", "true_divide", "trunc", "uint32", "uint8",
+    "tanh", "tensor", "tile", "topk", "trace", "transpose", "tril", "triu", "true_divide", "trunc", "uint32", "uint8",
     "unbind", "unflatten", "unsqueeze", "utils", "value_and_grad", "var", "vjp", "where", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -16,8 +16,8 @@ _FUNCTIONS = {
         sub tan tanh true_divide trunc
     """,
     reduction: """
-        all amax amin any argmax argmin argsort count_nonzero cumsum gather log_softmax logsumexp max mean min norm prod
-        softmax sort std sum take_along_dim var
+        all amax amin any argmax argmin argsort count_nonzero cumsum gather kthvalue log_softmax logsumexp max mean min
+        norm prod softmax sort std sum take_along_dim topk var
     """,
     shaping: """
         broadcast_to chunk diag diagonal expand expand_as flatten flip movedim narrow permute repeat repeat_interleave

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import pullback.ops as ops
 from pullback.base.dtypes import DType, bool_, float32, int64
-from pullback.base.errors import DTypeError, IndexOutOfRange, ShapeError
+from pullback.base.errors import ArgumentError, DTypeError, IndexOutOfRange, ShapeError
 from pullback.base.shapes import normalize_axes, normalize_axis, reduced_shape, size_of, with_ones, without_axes
 from pullback.ir.node import Op, Value
 from pullback.tensor import pointwise
 from pullback.tensor.pointwise import as_float, cast_to, clone, eq, exp, isinf, log, ne, power, truth, where
 from pullback.tensor.promotion import convert, wanted_dtype
-from pullback.tensor.shaping import flatten, squeeze, unbind, unflatten
+from pullback.tensor.shaping import flatten, narrow, squeeze, unbind, unflatten
 from pullback.tensor.tensor import Tensor
 
 Dims = int | Sequence[int] | None
@@ -352,7 +352,48 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     Source: torch.sort (always stable).
     """
     places = argsort(input, dim, descending)
-    return ValuesIndices(_gathered(input, dim, places, trusted=True) if input.ndim else clone(input), places)
+    return _taken(input, dim, places)
+
+
+def _taken(input: Tensor, dim: int, places: Tensor) -> ValuesIndices:
+    """The entries in places that exist, and these places."""
+    own = Tensor(places.value)
+    return ValuesIndices(_gathered(input, dim, own, trusted=True) if input.ndim else clone(input), own)
+
+
+def _first(input: Tensor, k: int, dim: int, descending: bool, least: int = 0) -> Tensor:
+    """The places of the first k elements in order along a dim."""
+    size = input.shape[normalize_axis(dim, input.ndim)] if input.ndim else 1
+    if not least <= k <= size:
+        raise ArgumentError(f"k must be from {least} to {size}, the size of dim {dim}; got {k}")
+    places = argsort(input, dim, descending)
+    return narrow(places, dim, 0, k) if input.ndim else places
+
+
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
+    """The k largest elements along a dim, or the k smallest, and their places; always in order, the extreme first.
+
+    Raises ArgumentError when the dim has fewer than k.
+
+    >>> import pullback as pb
+    >>> pb.topk(pb.tensor([1.0, 3.0, 2.0]), 2).indices
+    tensor([1, 2])
+
+    Source: torch.topk.
+    """
+    return _taken(input, dim, _first(input, k, dim, largest))
+
+
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
+    """The kth smallest element along a dim, counted from 1, and its place.
+
+    Raises ArgumentError when the dim has fewer than k.
+
+    Source: torch.kthvalue.
+    """
+    places = _first(input, k, dim, descending=False, least=1)
+    found = _taken(input, dim, narrow(places, dim, k - 1, 1) if input.ndim else places)
+    return found if keepdim else ValuesIndices(*[Tensor(squeeze(x, dim).value) for x in found])
 
 
 @_in_float32
