@@ -45,7 +45,6 @@ from pullback.nn.functional.classification import (
 from pullback.nn.functional.distance import cosine_similarity, normalize, pairwise_distance
 from pullback.nn.functional.dropping import alpha_dropout, dropout
 from pullback.nn.functional.embedding import embedding, embedding_bag
-from pullback.nn.functional.embedding import embedding, embedding_bag
 from pullback.nn.functional.normalisation import (
     batch_norm,
     group_norm,
@@ -84,8 +83,6 @@ __all__ = [
     "cross_entropy",
     "dropout",
     "elu",
-    "embedding",
-    "embedding_bag",
     "embedding",
     "embedding_bag",
     "gaussian_nll_loss",
