@@ -31,6 +31,7 @@ from pullback.tensor.creation import (
     zeros,
     zeros_like,
 )
+from pullback.tensor.einsum import einsum
 from pullback.tensor.indexing import index_select, masked_fill, masked_select, nonzero, scatter, scatter_add
 from pullback.tensor.linear import addmm, bmm, dot, matmul, mm, mv, outer
 from pullback.tensor.linear import trace_ as trace
@@ -219,9 +220,9 @@ __all__ = [
     "bfloat16", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
     "bitwise_xor", "bmm", "bool", "broadcast_to", "cat", "ceil", "checkpoint", "chunk", "clamp", "clone", "compile",
     "concat", "concatenate", "cos", "cosh", "count_nonzero", "cuda", "cumsum", "data", "device", "diag", "diagonal",
-    "div", "divide", "dot", "double", "eject", "empty", "empty_like", "enable_grad", "eq", "equal", "erf", "exp",
-    "expm1", "eye", "flatten", "flip", "float", "float16", "float32", "float64", "floor", "floor_divide", "fmod",
-    "frac", "from_numpy", "full", "full_like", "gather", "ge", "get_default_dtype", "get_rng_state", "grad",
+    "div", "divide", "dot", "double", "einsum", "eject", "empty", "empty_like", "enable_grad", "eq", "equal", "erf",
+    "exp", "expm1", "eye", "flatten", "flip", "float", "float16", "float32", "float64", "floor", "floor_divide",
+    "fmod", "frac", "from_numpy", "full", "full_like", "gather", "ge", "get_default_dtype", "get_rng_state", "grad",
     "gradcheck", "gradgradcheck", "gt", "half", "hessian", "hvp", "index_select", "inference_mode", "initial_seed",
     "int", "int16", "int32", "int64", "int8", "is_grad_enabled", "isclose", "isfinite", "isinf", "isnan",
     "jacobian", "jvp", "kthvalue", "le", "lerp", "linspace", "load", "log", "log10", "log1p", "log2", "log_softmax",

@@ -8,10 +8,10 @@ import pytest
 
 import pullback as pb
 from pullback.tensor.tensor import from_array
-from tests.contracts import rows_creation, rows_indexing, rows_pointwise, rows_reductions, rows_shaping
+from tests.contracts import rows_creation, rows_einsum, rows_indexing, rows_pointwise, rows_reductions, rows_shaping
 from tests.contracts.calls import REFUSALS, Call, names_called, spread, tensors_in
 
-FAMILIES = (rows_pointwise, rows_reductions, rows_shaping, rows_creation, rows_indexing)
+FAMILIES = (rows_pointwise, rows_reductions, rows_shaping, rows_creation, rows_indexing, rows_einsum)
 ROWS: list[Call] = [row for family in FAMILIES for row in family.ORACLE_ROWS]
 FUNCTIONS, METHODS = names_called(ROWS)
 
@@ -135,6 +135,7 @@ SMOOTH = {
     "0-d",
     "one",
     "linear",
+    "einsum",
     "by index",
     "far apart",
     "zeros",
