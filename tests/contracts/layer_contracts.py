@@ -40,4 +40,5 @@ def results_and_gradients(row: LayerRow, wrap: Callable[[Any], Any]) -> list[Any
 def check_compiled_agrees_with_eager(row: LayerRow, backend: Backend) -> None:
     """Fails unless the compiled module gives what the module itself gives."""
     eager = results_and_gradients(row, lambda step: step)
-    backend.assert_agrees(results_and_gradients(row, backend.compile), eager)
+    scale = getattr(row, "scale", 0.0)
+    backend.assert_agrees(results_and_gradients(row, backend.compile), eager, scale=scale)

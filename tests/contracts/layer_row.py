@@ -130,4 +130,5 @@ class SignatureRow:
 
 def _parameter(p: inspect.Parameter) -> str:
     default = float(p.default) if isinstance(p.default, int) and not isinstance(p.default, bool) else p.default
-    return p.name if p.default is p.empty else f"{p.name}={default!r}"
+    text = default.__name__ if inspect.isfunction(default) else repr(default)  # which names no place in memory
+    return p.name if p.default is p.empty else f"{p.name}={text}"
