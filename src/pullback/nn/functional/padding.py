@@ -15,7 +15,7 @@ _MODES = ("constant", "reflect", "replicate", "circular")
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """x with something before and after it along its last dims: (before, after) of the last dim, then of the one
-    before it, and so on. Negative widths cut off (mode "constant" only).
+    before it, and so on. Negative widths cut off.
 
     mode: "constant" puts `value` (0), "reflect" mirrors without repeating the edge, "replicate" repeats the edge,
     "circular" goes on at the other end.
@@ -57,13 +57,15 @@ def _constant_padded(input: Tensor, widths: dict[int, tuple[int, int]], value: f
 
 def _places(size: int, before: int, after: int, mode: str) -> np.ndarray:
     """Which element of a dim stands at each place of the padded one."""
-    most = {"reflect": size - 1, "replicate": max(before, after) if size else 0, "circular": size}[mode]
-    if min(before, after) < 0 or max(before, after) > most:
+    first, end = max(-before, 0), size - max(-after, 0)  # what negative widths leave
+    most = {"reflect": size - 1, "replicate": max(before, after) if size else 0, "circular": end - first}[mode]
+    if first > end or max(before, after) > most:
         raise ShapeError(
-            f"pad with mode {mode!r} of a dim of size {size} takes widths from 0 to {most}; got {before}, {after}"
+            f"pad with mode {mode!r} of a dim of size {size} takes widths up to {most}, and cuts off no more than "
+            f"there is; got {before}, {after}"
         )
     places = np.arange(-before, size + after)
     if mode == "circular":
-        return places % size
+        return first + (places - first) % max(end - first, 1)
     within = places.clip(0, size - 1)
     return within if mode == "replicate" else 2 * within - places
