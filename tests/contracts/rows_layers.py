@@ -1,8 +1,9 @@
 """Rows of every layer: each with its options, usual inputs, and those at which its formula changes."""
 
-import pullback as pb
 from tests.contracts.calls import Given, of, spread
 from tests.contracts.layer_row import LayerRow, SignatureRow, sharp
+
+import pullback as pb
 
 X = spread(4, 6, low=-4.0, high=4.0)
 IMAGE = spread(2, 3, 2, 2, low=-3.0, high=3.0, seed=3)
@@ -135,10 +136,12 @@ MODULES = {
     name: thing for name, thing in vars(pb.nn).items() if isinstance(thing, type) and issubclass(thing, pb.nn.Module)
 }
 CONTAINERS = {"Module", "Sequential", "ModuleList", "ModuleDict", "ParameterList"}
-# PyTorch writes these in C, where their parameters cannot be looked up.
+# PyTorch writes these in C, or chooses between two, so that their parameters cannot be looked up.
 WITHOUT_SIGNATURE = set(
-    "bilinear cosine_similarity gelu hardshrink linear logsigmoid one_hot pairwise_distance prelu "
-    "scaled_dot_product_attention softplus softshrink".split()
+    "adaptive_avg_pool1d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d avg_pool1d avg_pool2d "
+    "avg_pool3d bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d "
+    "cosine_similarity gelu hardshrink linear logsigmoid max_pool1d max_pool2d max_pool3d one_hot "
+    "pairwise_distance prelu scaled_dot_product_attention softplus softshrink".split()
 )
 
 SIGNATURES = [SignatureRow("nn", name) for name in sorted(MODULES)] + [

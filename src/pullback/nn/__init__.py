@@ -3,7 +3,6 @@
 Source: torch.nn.
 """
 
-from pullback.nn import functional, init, utils
 from pullback.nn.activation import (
     CELU,
     ELU,
@@ -99,6 +98,8 @@ from pullback.nn.transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
+
+from pullback.nn import functional, init, utils
 
 __all__ = [
     "CELU",

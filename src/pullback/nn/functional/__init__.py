@@ -42,6 +42,14 @@ from pullback.nn.functional.classification import (
     nll_loss,
     soft_margin_loss,
 )
+from pullback.nn.functional.convolution import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from pullback.nn.functional.distance import cosine_similarity, normalize, pairwise_distance
 from pullback.nn.functional.dropping import alpha_dropout, dropout
 from pullback.nn.functional.embedding import embedding, embedding_bag
@@ -78,6 +86,12 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
