@@ -24,7 +24,7 @@ BESIDE = ("tests", "scripts", "examples", "bench")
 
 FUNCTION_LIMIT = 80
 FILE_LIMIT = 600
-CORE_LIMIT = 3_600
+CORE_LIMIT = 4_300  # 3,600 without loops, windows, einsum and vmap
 MEDIAN_AIM = 8
 NINETIETH_AIM = 30
 

@@ -13,6 +13,7 @@ from pullback.base.dtypes import bool_ as bool
 from pullback.base.settings import get_default_dtype, set_default_dtype
 from pullback.grad.backward import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from pullback.grad.checkpoint import checkpoint
+from pullback.grad.loops import scan
 from pullback.grad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from pullback.lens.gradcheck import gradcheck, gradgradcheck
 from pullback.tensor.creation import (
@@ -231,7 +232,7 @@ __all__ = [
     "multinomial", "multiply", "mv", "nan_to_num", "narrow", "ne", "neg", "nn", "no_grad", "nonzero", "norm",
     "normal", "numel", "ones", "ones_like", "optim", "outer", "permute", "pow", "prod", "rand", "rand_like",
     "randint", "randn", "randn_like", "randperm", "reciprocal", "relu", "remainder", "repeat_interleave", "reshape",
-    "result_type", "roll", "round", "rsqrt", "save", "scatter", "scatter_add", "seed", "select",
+    "result_type", "roll", "round", "rsqrt", "save", "scan", "scatter", "scatter_add", "seed", "select",
     "set_default_dtype", "set_grad_enabled", "set_rng_state", "sigmoid", "sign", "sin", "sinh", "softmax", "sort",
     "source", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "sum", "t", "take_along_dim", "tan",
     "tanh", "tensor", "tile", "topk", "trace", "transpose", "tril", "triu", "true_divide", "trunc", "uint32", "uint8",

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from pullback.base.dtypes import DTYPES, DType
+from pullback.grad.loops import through_time
 from pullback.ir.node import OPS, Value
-from pullback.ir.program import record
+from pullback.ir.program import Program, record
 from pullback.ir.types import Type
 from pullback.ops import exp
 from pullback.tensor.tensor import Tensor
@@ -399,6 +400,19 @@ def _pulled(gs: Any, outputs: Any, inputs: Any, program: Any) -> list[Value]:
     return [g * y * x * 2.0]
 
 
+def _step(saved: int) -> Program:
+    """A step that carries one value on; with what its gradient needs among the results where that is kept."""
+    types = [Type((2,), DTYPES["float64"])] * 3
+    made = record(lambda c, x, w: [exp(c * x) * w, c * w], types)
+    return Program(made.inputs, made.nodes, (*made.outputs, *made.inputs[:saved]))
+
+
+def _looped(length: int, reverse: bool) -> Case:
+    params = {"program": _step(1), "carries": 1, "sequences": 1, "length": length, "reverse": reverse, "saved": 1}
+    inputs = (spread(2), spread(length, 2, seed=2), spread(2, seed=3))
+    return Case(inputs, params | {"rule": through_time})
+
+
 def _by_hand(gs: Any, outputs: Any, values: Any) -> list[Value]:
     return [gs[0] * 1.0]
 
@@ -441,6 +455,7 @@ CREATION = [
         (0,),
     ),
     OpRow("call", (Case((spread(3),), {"program": _exponential(), "rule": _pulled}),), "float64", (0,)),
+    OpRow("scan", (_looped(3, False), _looped(2, True), _looped(1, False)), "float64", (0, 1, 2)),
     OpRow(
         "attach_gradient",
         (Case((spread(3), spread(3, seed=2)), {"inputs": 1, "rule": _by_hand}),),

@@ -9,6 +9,7 @@ import numpy as np
 from pullback.base.dtypes import Array, float64
 from pullback.grad.checkpoint import checkpoint
 from pullback.grad.custom import Function
+from pullback.grad.loops import scan
 from pullback.ir.node import OPS, Op
 from pullback.tensor.creation import from_numpy
 from pullback.tensor.tensor import Tensor
@@ -106,6 +107,11 @@ POINTS: dict[str, Point] = {
     "scatter": Point((_anywhere(3, 2), _TWICE, _anywhere(2, 2)), {"axis": 0}),
     "call": Point((_anywhere(2, 3),), function=lambda x: checkpoint(lambda y: (y * y).sin(), x)),
     "attach_gradient": Point((_anywhere(2, 3),), function=_Cubed.apply),
+    "scan": Point(
+        (_anywhere(2), _anywhere(3, 2)), function=lambda carry, xs: scan(lambda c, x: (c.sin() * x, c * x), carry, xs)
+    ),
+    "windows": Point((_anywhere(2, 7),), {"size": (3,), "stride": (2,), "dilation": (1,)}),
+    "overlap_add": Point((_anywhere(2, 3, 3),), {"length": (7,), "stride": (2,), "dilation": (1,)}),
 }
 
 # Declared to have no gradient: constants, comparisons, places, bits, and what is taken out of the gradient's way.

@@ -1,6 +1,7 @@
 """The body of an emitted function: which values get a line of their own, and which stand inside another's."""
 
 import ast
+import inspect
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,17 +11,20 @@ from pullback.emit.constants import Constants
 from pullback.emit.expressions import Expressions, Form, stored
 from pullback.emit.formulas import formula_of
 from pullback.emit.layout import rows_in_order
-from pullback.emit.literals import expression
+from pullback.emit.literals import expression, literal
+from pullback.emit.meaning import function_helper
 from pullback.emit.names import Names
 from pullback.emit.placement import BACKWARD, Heading, headings
 from pullback.emit.titles import Title
 from pullback.ir.node import Node, Value
 from pullback.ir.program import Program
+from pullback.ops.control import run_steps
 
 WIDTH = 80  # of an expression; a longer one is cut in two lines
 ELIDED = 256 * 1024  # bytes from which NumPy reuses the memory, and so the layout, of an unnamed operand
 RULES = 3  # of differentiation in one line
 FEW = 16  # elements
+PROGRAMS = ("call", "scan")  # ops that run a program, which becomes a function
 
 
 class Statement(NamedTuple):
@@ -130,7 +134,7 @@ class Body:
         few = node.types[0].size <= FEW and not node.types[0].dtype.is_floating_point
         return (
             few
-            and node.op.name not in ("call", "constant")
+            and node.op.name not in (*PROGRAMS, "constant")
             and bool(node.inputs)
             and all(x in numbers for x in node.inputs)
         )
@@ -163,10 +167,17 @@ class Body:
             self._give_line(moved, node)
 
     def _expression(self, node: Node, operands: list[Form]) -> ast.expr:
-        if node.op.name == "call":
+        if node.op.name in PROGRAMS:
             function = ast.Name(self.context.function(node), ast.Load())
-            return ast.Call(function, [form.expression for form in operands], [])
+            written = [form.expression for form in operands]
+            return ast.Call(function, written, []) if node.op.name == "call" else self._loop(node, function, written)
         return self.expressions.compute(node, operands)
+
+    def _loop(self, node: Node, step: ast.expr, operands: list[ast.expr]) -> ast.expr:
+        name = run_steps.__name__
+        self.expressions.helpers.setdefault(name, function_helper(run_steps, name, inspect.getdoc(run_steps) or ""))
+        given = [literal(node.params[key]) for key in ("carries", "sequences", "length", "reverse")]
+        return ast.Call(ast.Name(name, ast.Load()), [step, ast.Tuple(operands, ast.Load()), *given], [])
 
     def _to_be_moved(self, node: Node, crowded: bool) -> Value | None:
         """The longest unnamed operand when the line is too long; one whose memory NumPy would reuse in any case."""
@@ -181,7 +192,7 @@ class Body:
         if node in self.transparent:
             return node.output not in self.stores
         user = self.user.get(node.output)
-        if self.uses[node.output] != 1 or user is None or node.op.name == "call":
+        if self.uses[node.output] != 1 or user is None or node.op.name in PROGRAMS:
             return False
         return not self._title(node.output).is_telling and self.headings[user] == self.headings[node]
 

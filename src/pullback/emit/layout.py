@@ -36,7 +36,7 @@ def _is_in_order(node: Node, known: set[Value]) -> bool:
         return node.inputs[0] in known
     if name == "matmul":
         return len(shape) == 2 or all(x in known for x in node.inputs)
-    return name in _ALWAYS or (len(shape) <= 1 and name not in VIEWS and name != "call")
+    return name in _ALWAYS or (len(shape) <= 1 and name not in VIEWS and name not in ("call", "scan"))
 
 
 def may_broadcast(node: Node, known: set[Value]) -> bool:

@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,9 +26,9 @@ class Helper(NamedTuple):
 
 
 @functools.cache
-def _definition(op: Op) -> tuple[ast.FunctionDef, str]:
-    """The meaning's definition, parsed, and its source without decorators."""
-    source = textwrap.dedent(inspect.getsource(op.meaning))
+def _definition(function: Callable[..., Any]) -> tuple[ast.FunctionDef, str]:
+    """A function's definition, parsed, and its source without decorators."""
+    source = textwrap.dedent(inspect.getsource(function))
     (definition,) = ast.parse(source).body
     assert isinstance(definition, ast.FunctionDef)
     return definition, "\n".join(source.splitlines()[definition.lineno - 1 :])
@@ -70,7 +70,7 @@ def _is_known(test: ast.expr, known: dict[str, Any]) -> bool:
 
 def operand_names(op: Op, count: int) -> list[str]:
     """The meaning's own names for its inputs; numbered ones when it takes any number."""
-    arguments = _definition(op)[0].args
+    arguments = _definition(op.meaning)[0].args
     return (
         [f"{arguments.vararg.arg}_{i}" for i in range(count)] if arguments.vararg else [a.arg for a in arguments.args]
     )
@@ -78,7 +78,7 @@ def operand_names(op: Op, count: int) -> list[str]:
 
 def as_expression(op: Op, types: Sequence[Type], params: dict[str, Any]) -> ast.expr | None:
     """The meaning for these types and params as an expression in `operand_names`; None when it is more than one."""
-    definition, _ = _definition(op)
+    definition, _ = _definition(op.meaning)
     names = operand_names(op, len(types))
     inputs = {name: np.broadcast_to(np.empty((), t.dtype.numpy), t.shape) for name, t in zip(names, types, strict=True)}
     statements = _chosen(definition.body, {**inputs, **params})
@@ -92,20 +92,25 @@ def as_expression(op: Op, types: Sequence[Type], params: dict[str, Any]) -> ast.
 
 def is_expression(op: Op) -> bool:
     """Whether the meaning is a single expression whatever the params."""
-    statements = _chosen(_definition(op)[0].body, {})
+    statements = _chosen(_definition(op.meaning)[0].body, {})
     return len(statements) == 1 and isinstance(statements[0], ast.Return)
 
 
 def as_helper(op: Op) -> Helper:
     """The meaning as a function of its own, without annotations."""
-    definition, text = _definition(op)
+    return function_helper(op.meaning, op.name, op.doc)
+
+
+def function_helper(function: Callable[..., Any], name: str, doc: str) -> Helper:
+    """A function as text, without annotations."""
+    definition, text = _definition(function)
     bare = copy.deepcopy(definition.args)
     for argument in (*bare.args, *bare.kwonlyargs, *([bare.vararg] if bare.vararg else [])):
         argument.annotation = None
     body = text.split("\n", definition.body[1].lineno - definition.lineno)[-1]
-    doc = textwrap.indent(f'"""{op.doc}\n"""' if "\n" in op.doc else f'"""{op.doc}"""', "    ")
+    doc = textwrap.indent(f'"""{doc}\n"""' if "\n" in doc else f'"""{doc}"""', "    ")
     code = re.sub(r"  # (fmt|noqa|type): .*", "", body)
-    return Helper(op.name, f"def {op.name}({ast.unparse(bare)}):\n{doc}\n{code}")
+    return Helper(name, f"def {name}({ast.unparse(bare)}):\n{doc}\n{code}")
 
 
 def as_call(op: Op, count: int, params: dict[str, Any]) -> ast.expr:

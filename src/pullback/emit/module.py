@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from pullback.emit.body import Body, Context, Statement, Store
+from pullback.emit.body import PROGRAMS, Body, Context, Statement, Store
 from pullback.emit.constants import UNPACK, Constants
 from pullback.emit.meaning import Helper, is_expression
 from pullback.emit.names import Names, local_name
@@ -15,6 +15,23 @@ from pullback.ir.program import Program
 
 QUIET = '@np.errstate(all="ignore")  # NaN and infinity are results here, not accidents'
 _UNNAMED = "<unnamed>"
+
+# By op, and whether it belongs to the backward pass: how a program within the program is called, and what it is.
+_FUNCTIONS = {
+    ("call", False): "segment",
+    ("call", True): "recomputed_gradients",
+    ("scan", False): "loop_step",
+    ("scan", True): "loop_step_back",
+}
+_DESCRIPTIONS = {
+    ("call", False): "A part of the step of which nothing is kept for the backward pass.",
+    ("call", True): "The gradients of a part of the step whose forward pass is run a second time.",
+    (
+        "scan",
+        False,
+    ): "One step of a loop: from what is carried on and the step's rows to what is carried on and results.",
+    ("scan", True): "One step of a loop's backward pass, which runs the other way.",
+}
 
 
 @dataclass
@@ -60,7 +77,8 @@ class Module:
     def reserve(self, program: Program) -> None:
         """Keep the names that the ops of a program need for their helpers."""
         for node in program.nodes:
-            if node.op.name == "call":
+            if node.op.name in PROGRAMS:
+                self.names.keep("run_steps")
                 self.reserve(node.params["program"])
             elif not is_expression(node.op):
                 self.names.keep(node.op.name)
@@ -85,25 +103,20 @@ class Module:
         """The function that a program inside the program is written as; one for all that read the same."""
         program = node.params["program"]
         if program not in self.nested:
-            again = node.origin.phase == "backward"
-            self.add(self._nested(program, again))
+            what = (node.op.name, node.origin.phase == "backward")
+            self.add(self._nested(program, _DESCRIPTIONS[what]))
             text = self.functions.pop()
             if text not in self.known:
-                self.known[text] = self.names.fresh("recomputed_gradients" if again else "segment")
+                self.known[text] = self.names.fresh(_FUNCTIONS[what])
                 self.functions.append(text.replace(_UNNAMED, self.known[text], 1))
             self.nested[program] = self.known[text]
         return self.nested[program]
 
-    def _nested(self, program: Program, again: bool) -> Function:
+    def _nested(self, program: Program, what: str) -> Function:
         titles = Titles(program, program.outputs)
         names = Names(self.names)
         inputs = {x: names.fresh(local_name(titles.of(x).text, titles.numbered)) for x in program.inputs}
         titles.call(inputs)
-        what = (
-            "The gradients of a part of the step whose forward pass is run a second time."
-            if again
-            else "A part of the step of which nothing is kept for the backward pass."
-        )
         return Function(
             head=f"def {_UNNAMED}({', '.join(inputs.values())}):",
             program=program,

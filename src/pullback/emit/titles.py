@@ -151,7 +151,7 @@ def _title(node: Node, after: Node | None) -> Title:
     plain = _NOUNS.get(node.op.name, node.op.name)
     if node.origin.phase == "backward":
         return Title(plain, 0)
-    completed = node.origin.frames if node.op.name == "call" else _completed_frames(node, after)
+    completed = node.origin.frames if node.op.name in ("call", "scan") else _completed_frames(node, after)
     users = [place for place in reversed(completed) if is_users(place[0].co_filename)]
     target = next(filter(None, map(target_of, users)), "")
     module = _completed_module(node.origin, after)

@@ -26,8 +26,8 @@ class Value:
     """
 
     __slots__ = (
-        "__weakref__", "data", "gradient_of", "hooks", "index", "is_leaf", "name", "node", "owner", "requires_grad",
-        "scope", "type",
+        "__weakref__", "beside", "data", "gradient_of", "hooks", "index", "is_leaf", "name", "node", "owner",
+        "requires_grad", "scope", "type",
     )  # fmt: skip
 
     def __init__(self, type: Type, data: Array | None = None, requires_grad: bool = False) -> None:
@@ -40,6 +40,7 @@ class Value:
         self.index = 0
         self.name = ""
         self.gradient_of: tuple[Value, ...] = ()  # in a program: the values whose gradient (or part of it) this is
+        self.beside: tuple[Value, ...] = ()  # outputs of the same node that its gradient needs: alive as long as this
         self.owner: Any = None  # weak reference to the leaf tensor that collects the gradient
         self.hooks: list[Callable[[Value], Value | None]] | None = None
 
@@ -225,9 +226,11 @@ def bind(op: Op, inputs: tuple[Value, ...], params: dict[str, Any]) -> tuple[Val
     else:
         outputs = [Value(t) for t in types]
     if tracked:
+        beside = tuple(outputs[len(outputs) - params.get("saved", 0) :])
         for value in outputs:
             value.requires_grad = value.dtype.is_floating_point
             value.is_leaf = not value.requires_grad
+            value.beside = beside if value not in beside else ()
     if recorder is not None:
         recorder.write(Node(op, inputs, params, outputs, capture()), outputs)
     elif tracked:

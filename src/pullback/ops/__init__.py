@@ -3,7 +3,7 @@
 # fmt: off
 from pullback.ir.node import OPS
 from pullback.ops.arithmetic import add, div, floor_divide, maximum, minimum, mul, pow_, remainder, sub
-from pullback.ops.control import attach_gradient, call
+from pullback.ops.control import attach_gradient, call, scan
 from pullback.ops.create import (
     as_dtype_of, cast, constant, filled_like, full, iota, ones_like, random_bits, zeros_like,
 )
