@@ -1,9 +1,8 @@
 """Rows of every layer: each with its options, usual inputs, and those at which its formula changes."""
 
+import pullback as pb
 from tests.contracts.calls import Given, of, spread
 from tests.contracts.layer_row import LayerRow, SignatureRow, sharp
-
-import pullback as pb
 
 X = spread(4, 6, low=-4.0, high=4.0)
 IMAGE = spread(2, 3, 2, 2, low=-3.0, high=3.0, seed=3)
@@ -143,9 +142,14 @@ WITHOUT_SIGNATURE = set(
     "cosine_similarity gelu hardshrink linear logsigmoid max_pool1d max_pool2d max_pool3d one_hot "
     "pairwise_distance prelu scaled_dot_product_attention softplus softshrink".split()
 )
+# PyTorch has none of these.
+OWN = set(
+    "LearnedPositionalEmbedding RotaryEmbedding SinusoidalPositionalEmbedding SwiGLU "
+    "alibi_bias alibi_slopes rotary_embedding sinusoidal_positions swiglu".split()
+)
 
-SIGNATURES = [SignatureRow("nn", name) for name in sorted(MODULES)] + [
-    SignatureRow("nn.functional", name) for name in pb.nn.functional.__all__ if name not in WITHOUT_SIGNATURE
+SIGNATURES = [SignatureRow("nn", name) for name in sorted(MODULES.keys() - OWN)] + [
+    SignatureRow("nn.functional", name) for name in pb.nn.functional.__all__ if name not in WITHOUT_SIGNATURE | OWN
 ]
 
 ORACLE_ROWS = [

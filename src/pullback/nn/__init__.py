@@ -3,6 +3,7 @@
 Source: torch.nn.
 """
 
+from pullback.nn import functional, init, utils
 from pullback.nn.activation import (
     CELU,
     ELU,
@@ -37,6 +38,7 @@ from pullback.nn.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, Con
 from pullback.nn.distance import CosineSimilarity, PairwiseDistance
 from pullback.nn.dropout import AlphaDropout, Dropout
 from pullback.nn.embedding import Embedding, EmbeddingBag
+from pullback.nn.gated import SwiGLU
 from pullback.nn.linear import Bilinear, Identity, Linear
 from pullback.nn.loss import (
     BCELoss,
@@ -90,6 +92,15 @@ from pullback.nn.padding import (
     ZeroPad3d,
 )
 from pullback.nn.parameter import Parameter
+from pullback.nn.pixels import (
+    ChannelShuffle,
+    PixelShuffle,
+    PixelUnshuffle,
+    Upsample,
+    UpsamplingBilinear2d,
+    UpsamplingNearest2d,
+)
+from pullback.nn.positions import LearnedPositionalEmbedding, RotaryEmbedding, SinusoidalPositionalEmbedding
 from pullback.nn.reshaping import Flatten, Unflatten
 from pullback.nn.transformer import (
     Transformer,
@@ -98,8 +109,6 @@ from pullback.nn.transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
-
-from pullback.nn import functional, init, utils
 
 __all__ = [
     "CELU",
@@ -114,6 +123,7 @@ __all__ = [
     "BatchNorm2d",
     "BatchNorm3d",
     "Bilinear",
+    "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -149,6 +159,7 @@ __all__ = [
     "L1Loss",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPositionalEmbedding",
     "Linear",
     "LocalResponseNorm",
     "LogSigmoid",
@@ -167,6 +178,8 @@ __all__ = [
     "PairwiseDistance",
     "Parameter",
     "ParameterList",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "PoissonNLLLoss",
     "RMSNorm",
     "ReLU",
@@ -177,9 +190,11 @@ __all__ = [
     "ReplicationPad1d",
     "ReplicationPad2d",
     "ReplicationPad3d",
+    "RotaryEmbedding",
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositionalEmbedding",
     "SmoothL1Loss",
     "SoftMarginLoss",
     "Softmax",
@@ -187,6 +202,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SwiGLU",
     "Tanh",
     "Tanhshrink",
     "Threshold",
@@ -197,6 +213,9 @@ __all__ = [
     "TransformerEncoderLayer",
     "TripletMarginLoss",
     "Unflatten",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",

@@ -27,6 +27,7 @@ from pullback.nn.functional.activation import (
     softplus,
     softshrink,
     softsign,
+    swiglu,
     tanh,
     tanhshrink,
     threshold,
@@ -53,6 +54,7 @@ from pullback.nn.functional.convolution import (
 from pullback.nn.functional.distance import cosine_similarity, normalize, pairwise_distance
 from pullback.nn.functional.dropping import alpha_dropout, dropout
 from pullback.nn.functional.embedding import embedding, embedding_bag
+from pullback.nn.functional.interpolation import interpolate, upsample
 from pullback.nn.functional.normalisation import (
     batch_norm,
     group_norm,
@@ -62,6 +64,8 @@ from pullback.nn.functional.normalisation import (
     rms_norm,
 )
 from pullback.nn.functional.padding import pad
+from pullback.nn.functional.pixels import channel_shuffle, pixel_shuffle, pixel_unshuffle
+from pullback.nn.functional.positions import alibi_bias, alibi_slopes, rotary_embedding, sinusoidal_positions
 from pullback.nn.functional.products import bilinear, linear
 from pullback.nn.functional.ranking import (
     cosine_embedding_loss,
@@ -80,12 +84,15 @@ from pullback.nn.functional.regression import (
 from pullback.tensor.indexing import one_hot
 
 __all__ = [
+    "alibi_bias",
+    "alibi_slopes",
     "alpha_dropout",
     "batch_norm",
     "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -110,6 +117,7 @@ __all__ = [
     "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -128,15 +136,19 @@ __all__ = [
     "one_hot",
     "pad",
     "pairwise_distance",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "poisson_nll_loss",
     "prelu",
     "relu",
     "relu6",
     "rms_norm",
+    "rotary_embedding",
     "scaled_dot_product_attention",
     "selu",
     "sigmoid",
     "silu",
+    "sinusoidal_positions",
     "smooth_l1_loss",
     "soft_margin_loss",
     "softmax",
@@ -144,8 +156,10 @@ __all__ = [
     "softplus",
     "softshrink",
     "softsign",
+    "swiglu",
     "tanh",
     "tanhshrink",
     "threshold",
     "triplet_margin_loss",
+    "upsample",
 ]

@@ -337,6 +337,18 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return mul(first, sigmoid(second))
 
 
+def swiglu(gate: Tensor, input: Tensor) -> Tensor:
+    """silu(gate) · x, place by place: what stands between the linear maps of `nn.SwiGLU`.
+
+    >>> import pullback as pb
+    >>> pb.nn.functional.swiglu(pb.tensor([2.0]), pb.tensor([0.5]))
+    tensor([0.8808])
+
+    Source: Shazeer 2020; PyTorch has no such function.
+    """
+    return mul(silu(gate), input)
+
+
 def _implicit_dim(name: str, ndim: int) -> int:
     """The dim that PyTorch takes, with a warning, when none is given."""
     dim = 0 if ndim in (0, 1, 3) else 1
