@@ -10,6 +10,7 @@ from tests.contracts.rows_losses import LOSSES
 
 LAYERS = every_layer_row()
 DROPPING = [LayerRow(layer, (x,), (0.5,)) for layer in ("Dropout", "AlphaDropout") for x in (X, IMAGE)]
+DROPPING += [LayerRow(layer, (IMAGE,), (0.5,)) for layer in ("Dropout2d", "FeatureAlphaDropout")]
 
 
 def test_every_layer_and_loss_has_a_row() -> None:

@@ -149,6 +149,33 @@ def test_alpha_dropout_keeps_mean_and_variance() -> None:
     assert abs(y.var() - 1.0) < 0.02
 
 
+CHANNELS = [
+    (nn.Dropout1d(0.3), (300, 20, 3), 2),
+    (nn.Dropout1d(0.3), (6000, 3), 1),
+    (nn.Dropout2d(0.3), (300, 20, 2, 2), 2),
+    (nn.Dropout2d(0.3), (300, 20, 3), 2),
+    (nn.Dropout3d(0.3), (300, 20, 2, 1, 2), 2),
+    (nn.Dropout3d(0.3), (6000, 2, 1, 2), 1),
+    (nn.FeatureAlphaDropout(0.3), (300, 20, 2, 2), 2),
+]
+
+
+@pytest.mark.parametrize(("layer", "shape", "leading"), CHANNELS, ids=lambda x: str(x))
+def test_whole_channels_are_dropped(layer: nn.Module, shape: tuple[int, ...], leading: int) -> None:
+    pb.manual_seed(3)
+    channels = layer(pb.ones(*shape)).numpy().reshape(*shape[:leading], -1)
+    assert (channels == channels[..., :1]).all()
+    share = (channels[..., 0] == channels.min()).mean()
+    assert abs(share - 0.3) < 4 * math.sqrt(0.21 / 6000)
+
+
+def test_feature_alpha_dropout_keeps_mean_and_variance() -> None:
+    pb.manual_seed(3)
+    y = nn.FeatureAlphaDropout(0.3)(pb.randn(COUNT // 2, 2)).numpy()
+    assert abs(y.mean()) < 0.03
+    assert abs(y.var() - 1.0) < 0.03
+
+
 def test_dropout_passes_gradients_where_it_keeps() -> None:
     x = pb.ones(1000, requires_grad=True)
     y = nn.Dropout(0.5)(x)

@@ -36,7 +36,7 @@ from pullback.nn.attention import MultiheadAttention
 from pullback.nn.containers import ModuleDict, ModuleList, ParameterList, Sequential
 from pullback.nn.convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from pullback.nn.distance import CosineSimilarity, PairwiseDistance
-from pullback.nn.dropout import AlphaDropout, Dropout
+from pullback.nn.dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from pullback.nn.embedding import Embedding, EmbeddingBag
 from pullback.nn.gated import SwiGLU
 from pullback.nn.linear import Bilinear, Identity, Linear
@@ -140,8 +140,12 @@ __all__ = [
     "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "Embedding",
     "EmbeddingBag",
+    "FeatureAlphaDropout",
     "Flatten",
     "GaussianNLLLoss",
     "GroupNorm",

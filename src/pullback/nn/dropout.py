@@ -42,6 +42,63 @@ class Dropout(_Dropping):
         return F.dropout(input, self.p, self.training)
 
 
+class Dropout1d(_Dropping):
+    """In training each channel 0 with probability p, else divided by 1 − p; in evaluation the input itself.
+
+    x is (b, c, t) or (c, t).
+
+    Raises ArgumentError when p is not from 0 to 1, ShapeError for an x of other dims.
+
+    >>> import pullback as pb
+    >>> sorted(set(map(tuple, pb.nn.Dropout1d(0.75)(pb.ones(100, 2)).tolist())))
+    [(0.0, 0.0), (4.0, 4.0)]
+
+    Source: torch.nn.Dropout1d; Tompson et al. 2015.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Drop channels, in training mode."""
+        return F.dropout1d(input, self.p, self.training)
+
+
+class Dropout2d(_Dropping):
+    """In training each channel 0 with probability p, else divided by 1 − p; in evaluation the input itself.
+
+    x is (b, c, height, width). As in PyTorch x of three dims counts as (b, c, t), and of two as (b, c).
+
+    Raises ArgumentError when p is not from 0 to 1, ShapeError for an x of other dims.
+
+    >>> import pullback as pb
+    >>> sorted(set(pb.nn.Dropout2d(0.75)(pb.ones(9, 9, 2, 2)).sum((2, 3)).flatten().tolist()))
+    [0.0, 16.0]
+
+    Source: torch.nn.Dropout2d; Tompson et al. 2015.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Drop channels, in training mode."""
+        return F.dropout2d(input, self.p, self.training)
+
+
+class Dropout3d(_Dropping):
+    """In training each channel 0 with probability p, else divided by 1 − p; in evaluation the input itself.
+
+    x is (b, c, depth, height, width) or (c, depth, height, width).
+
+    Raises ArgumentError when p is not from 0 to 1, ShapeError for an x of other dims.
+
+    >>> import pullback as pb
+    >>> sorted(set(pb.nn.Dropout3d(0.75)(pb.ones(99, 1, 2, 2)).sum((1, 2, 3)).tolist()))
+    [0.0, 16.0]
+
+    Source: torch.nn.Dropout3d; Tompson et al. 2015.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Drop channels, in training mode."""
+        return F.dropout3d(input, self.p, self.training)
+
+
 class AlphaDropout(_Dropping):
     """Dropout that keeps mean 0 and variance 1 behind SELU.
 
@@ -57,3 +114,23 @@ class AlphaDropout(_Dropping):
     def forward(self, input: Tensor) -> Tensor:
         """Drop, in training mode."""
         return F.alpha_dropout(input, self.p, self.training)
+
+
+class FeatureAlphaDropout(_Dropping):
+    """`AlphaDropout` of whole channels.
+
+    x is (b, c, ...).
+
+    Raises ArgumentError when p is not from 0 to 1, ShapeError for an x of other dims.
+
+    >>> import pullback as pb
+    >>> dropped = pb.nn.FeatureAlphaDropout()(pb.ones(9, 9, 5))
+    >>> bool((dropped == dropped[:, :, :1]).all())
+    True
+
+    Source: torch.nn.FeatureAlphaDropout; Klambauer et al. 2017.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Drop channels, in training mode."""
+        return F.feature_alpha_dropout(input, self.p, self.training)

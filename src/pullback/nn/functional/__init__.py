@@ -52,7 +52,14 @@ from pullback.nn.functional.convolution import (
     conv_transpose3d,
 )
 from pullback.nn.functional.distance import cosine_similarity, normalize, pairwise_distance
-from pullback.nn.functional.dropping import alpha_dropout, dropout
+from pullback.nn.functional.dropping import (
+    alpha_dropout,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+)
 from pullback.nn.functional.embedding import embedding, embedding_bag
 from pullback.nn.functional.interpolation import interpolate, upsample
 from pullback.nn.functional.normalisation import (
@@ -103,9 +110,13 @@ __all__ = [
     "cosine_similarity",
     "cross_entropy",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "elu",
     "embedding",
     "embedding_bag",
+    "feature_alpha_dropout",
     "gaussian_nll_loss",
     "gelu",
     "glu",
