@@ -2,7 +2,7 @@
 
 from pullback.data.collate import default_collate, default_convert
 from pullback.data.datasets import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
-from pullback.data.embedded import Digits, digits
+from pullback.data.embedded import Digits, austen, digits
 from pullback.data.encoder import CategoryFeature, NumberFeature, TableEncoder
 from pullback.data.idx import read_idx
 from pullback.data.images import ImageFolder, MissingPillow, read_image
@@ -24,6 +24,7 @@ from pullback.data.splits import random_split, stratified_split
 from pullback.data.standardize import StandardScaler
 from pullback.data.table import Column, Table, read_csv, table_from_rows
 from pullback.data.targets import ClassTarget, NumberTarget, infer_task
+from pullback.data.text import TextWindows, Vocabulary, split_by_position
 
 __all__ = [
     "READERS",
@@ -53,7 +54,10 @@ __all__ = [
     "Table",
     "TableEncoder",
     "TensorDataset",
+    "TextWindows",
+    "Vocabulary",
     "WeightedRandomSampler",
+    "austen",
     "default_collate",
     "default_convert",
     "digits",
@@ -65,6 +69,7 @@ __all__ = [
     "read_image",
     "read_npz",
     "reader_for",
+    "split_by_position",
     "stratified_partition",
     "stratified_split",
     "table_from_rows",
