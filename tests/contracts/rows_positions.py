@@ -1,4 +1,4 @@
-"""Rows of layers that PyTorch has not: those that tell places, and SwiGLU. Formulas are in tests/nn/test_positions.py."""
+"""Rows of layers that PyTorch has not: places, and SwiGLU. Their formulas are in tests/nn/test_positions.py."""
 
 from tests.contracts.calls import spread
 from tests.contracts.layer_row import LayerRow
