@@ -32,6 +32,14 @@ from pullback.nn.functional.activation import (
     tanhshrink,
     threshold,
 )
+from pullback.nn.functional.adaptive_pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+)
 from pullback.nn.functional.attention import scaled_dot_product_attention
 from pullback.nn.functional.classification import (
     binary_cross_entropy,
@@ -61,6 +69,7 @@ from pullback.nn.functional.dropping import (
     feature_alpha_dropout,
 )
 from pullback.nn.functional.embedding import embedding, embedding_bag
+from pullback.nn.functional.folding import fold, unfold
 from pullback.nn.functional.interpolation import interpolate, upsample
 from pullback.nn.functional.normalisation import (
     batch_norm,
@@ -72,6 +81,17 @@ from pullback.nn.functional.normalisation import (
 )
 from pullback.nn.functional.padding import pad
 from pullback.nn.functional.pixels import channel_shuffle, pixel_shuffle, pixel_unshuffle
+from pullback.nn.functional.pooling import (
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
 from pullback.nn.functional.positions import alibi_bias, alibi_slopes, rotary_embedding, sinusoidal_positions
 from pullback.nn.functional.products import bilinear, linear
 from pullback.nn.functional.ranking import (
@@ -88,12 +108,22 @@ from pullback.nn.functional.regression import (
     poisson_nll_loss,
     smooth_l1_loss,
 )
+from pullback.nn.functional.unpooling import max_unpool1d, max_unpool2d, max_unpool3d
 from pullback.tensor.indexing import one_hot
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
     "alibi_bias",
     "alibi_slopes",
     "alpha_dropout",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "bilinear",
     "binary_cross_entropy",
@@ -117,6 +147,7 @@ __all__ = [
     "embedding",
     "embedding_bag",
     "feature_alpha_dropout",
+    "fold",
     "gaussian_nll_loss",
     "gelu",
     "glu",
@@ -137,7 +168,16 @@ __all__ = [
     "local_response_norm",
     "log_softmax",
     "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "margin_ranking_loss",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "mish",
     "mse_loss",
     "multi_margin_loss",
@@ -172,5 +212,6 @@ __all__ = [
     "tanhshrink",
     "threshold",
     "triplet_margin_loss",
+    "unfold",
     "upsample",
 ]

@@ -215,7 +215,7 @@ def _convolved(
     lead, count = input.shape[: -rank - 1], windows.shape[-rank:]
     columns = flat_windows(windows, rank)  # (..., c, k, m)
     kernel = widened(weight)
-    y = _depthwise(columns, kernel, groups) if each == 1 else _by_groups(columns, kernel, groups)
+    y = _depthwise(columns, kernel, groups) if each == 1 < groups else _by_groups(columns, kernel, groups)
     return _finished(ops.reshape(y, shape=(*lead, out, *count)), bias, input, rank)
 
 

@@ -70,11 +70,18 @@ def padded(x: Value, low: Sizes, high: Sizes, fill: float = 0) -> Value:
 
 
 def windows_over(x: Value, size: Sizes, stride: Sizes, dilation: Sizes) -> Value:
-    """Every window over the last axes, (…, *size, *count); a window of one place that steps by one is no window."""
-    if size_of(size) == 1 == size_of(stride):
-        lead = len(x.shape) - len(size)
-        return ops.reshape(x, shape=(*x.shape[:lead], *size, *x.shape[lead:]))
-    return ops.windows(x, size=size, stride=stride, dilation=dilation)
+    """Every window over the last axes, (…, *size, *count).
+
+    Windows that lie side by side and leave nothing over are a reshape and a permute, so their gradient is, too.
+    """
+    lead, rank = len(x.shape) - len(size), len(size)
+    length = x.shape[lead:]
+    if size != stride or any(n % k for n, k in zip(length, size, strict=True)) or size_of(dilation) != 1:
+        return ops.windows(x, size=size, stride=stride, dilation=dilation)
+    pairs = [part for n, k in zip(length, size, strict=True) for part in (n // k, k)]
+    tiles = ops.reshape(x, shape=(*x.shape[:lead], *pairs))
+    within, which = range(lead + 1, lead + 2 * rank, 2), range(lead, lead + 2 * rank, 2)
+    return ops.permute(tiles, axes=(*range(lead), *within, *which))
 
 
 def flat_windows(x: Value, rank: int) -> Value:
