@@ -15,6 +15,7 @@ from pullback.grad.backward import enable_grad, inference_mode, is_grad_enabled,
 from pullback.grad.checkpoint import checkpoint
 from pullback.grad.loops import scan
 from pullback.grad.transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from pullback.grad.vmap import vmap
 from pullback.lens.gradcheck import gradcheck, gradgradcheck
 from pullback.tensor.creation import (
     arange,
@@ -236,5 +237,5 @@ __all__ = [
     "set_default_dtype", "set_grad_enabled", "set_rng_state", "sigmoid", "sign", "sin", "sinh", "softmax", "sort",
     "source", "split", "sqrt", "square", "squeeze", "stack", "std", "sub", "sum", "t", "take_along_dim", "tan",
     "tanh", "tensor", "tile", "topk", "trace", "transpose", "tril", "triu", "true_divide", "trunc", "uint32", "uint8",
-    "unbind", "unflatten", "unsqueeze", "utils", "value_and_grad", "var", "vjp", "where", "zeros", "zeros_like",
+    "unbind", "unflatten", "unsqueeze", "utils", "value_and_grad", "var", "vjp", "vmap", "where", "zeros", "zeros_like",
 ]  # fmt: skip

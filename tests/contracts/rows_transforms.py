@@ -1,5 +1,6 @@
 """Rows for functions of functions, beside torch.func: on trees, nested, with several arguments and extra results."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +33,7 @@ class Transforms:
         home = lib if lib.__name__ == "pullback" else lib.func
         self.grad, self.vjp, self.jvp = home.grad, home.vjp, home.jvp
         self.jacobian = home.jacobian if lib.__name__ == "pullback" else home.jacrev
-        self.hessian, self.lib = home.hessian, lib
+        self.hessian, self.vmap, self.lib = home.hessian, home.vmap, lib
 
     def value_and_grad(self, function: Any, argnums: Any = 0, has_aux: bool = False) -> Any:
         """torch.func calls it grad_and_value and gives the gradient first."""
@@ -238,6 +239,217 @@ def the_argument_itself(lib: Any) -> Any:
     t = Transforms(lib)
     x = vector(lib, 1.0, 2.0)
     return t.vjp(lambda x: x, x)[1](vector(lib, 3.0, 4.0)), t.jacobian(lambda x: x)(x)
+
+
+def cube(lib: Any) -> Any:
+    """Two matrices of three rows of two."""
+    return lib.stack([matrix(lib), matrix(lib).exp()])
+
+
+@script
+def vmap_along_dims(lib: Any) -> Any:
+    t = Transforms(lib)
+    f = lambda x: x.cumsum(0) * x.sum()  # noqa: E731
+    m = matrix(lib)
+    return [t.vmap(f, i, o)(m) for i in (0, 1, -1, -2) for o in (0, 1, -1)]
+
+
+@script
+def vmap_of_several_arguments(lib: Any) -> Any:
+    t = Transforms(lib)
+    m, v = matrix(lib), vector(lib, 1.0, -2.0)
+    f = lambda x, y: x * y + y.sum()  # noqa: E731
+    return (
+        t.vmap(f)(m, m * 2),
+        t.vmap(f, (0, None))(m, v),
+        t.vmap(f, (None, 0))(v, m),
+        t.vmap(f, (0, 1))(m, m.T),
+        t.vmap(lambda x, y: x * y, (0, None))(m, 2.5),
+    )
+
+
+@script
+def vmap_of_trees(lib: Any) -> Any:
+    t = Transforms(lib)
+    p = {"w": cube(lib), "b": [vector(lib, 1.0, 2.0), (matrix(lib),)]}
+    f = lambda p, s: {"y": p["w"] @ p["b"][1][0].T + p["b"][0], "z": (p["b"][0] * s, p["w"].sum())}  # noqa: E731
+    dims = {"w": 0, "b": [0, (None,)]}
+    s = lib.tensor(3.0, dtype=lib.float64)
+    return (
+        t.vmap(lambda p: p["w"] * p["b"][0])({"w": matrix(lib).T, "b": [vector(lib, 1.0, 2.0)]}),
+        t.vmap(f, (dims, None), {"y": 1, "z": (0, 0)})({**p, "w": cube(lib)[:, :1]}, s),
+        t.vmap(f, (dims, None))({**p, "w": cube(lib)[:, :1]}, s),
+    )
+
+
+@script
+def vmap_with_what_stays_the_same(lib: Any) -> Any:
+    t = Transforms(lib)
+    m, w = matrix(lib), vector(lib, 0.5, 2.0)
+    return (
+        t.vmap(lambda x: x * w)(m),
+        t.vmap(lambda x: w * 2)(m),
+        t.vmap(lambda x: (x, w * 2), out_dims=(0, None))(m),
+        t.vmap(lambda x, scale: x * scale)(m, scale=w),
+        t.vmap(lambda x: lib.zeros(2, dtype=lib.float64) + x)(m),
+        t.vmap(lambda x: lib.arange(3))(m),
+        t.vmap(lambda x: x)(m[:0]),
+    )
+
+
+@script
+def vmap_nested(lib: Any) -> Any:
+    t = Transforms(lib)
+    m, v = matrix(lib), vector(lib, 1.0, 2.0, 3.0, 4.0)
+    f = lambda a, b: a * b + a.sin()  # noqa: E731
+    return (
+        t.vmap(t.vmap(f, (None, 0)), (0, None))(m[:, 0], v),
+        t.vmap(t.vmap(f, (None, 0), 0), (0, None), 1)(m[:, 0], v),
+        t.vmap(t.vmap(t.vmap(lambda x: x**2)))(cube(lib)),
+        t.vmap(lambda x: t.vmap(lambda y: x @ y)(m))(m),
+        t.vmap(lambda r: t.vmap(lambda i: r[i])(lib.tensor([1, 0, 1])))(m),
+    )
+
+
+@script
+def vmap_of_products(lib: Any) -> Any:
+    t = Transforms(lib)
+    m, c, v = matrix(lib), cube(lib), vector(lib, 1.0, -1.0)
+    return (
+        t.vmap(lambda x: m @ x)(m),
+        t.vmap(lambda x: x @ m.T)(m),
+        t.vmap(lambda x: x @ m.T)(c),
+        t.vmap(lambda x: m @ x.T, 0, 1)(c),
+        t.vmap(lambda x, y: x @ y.T)(c, c * 2),
+        t.vmap(lambda x: c @ x)(m),
+        t.vmap(lambda x: x @ v)(c),
+        t.vmap(lambda x: lib.einsum("ij,kj->ik", x, m))(c),
+    )
+
+
+@script
+def vmap_by_index(lib: Any) -> Any:
+    t = Transforms(lib)
+    m, i = matrix(lib), lib.tensor([[1, 0], [1, 1], [0, 1]])
+    return (
+        t.vmap(lambda x, j: x.gather(0, j))(m, i),
+        t.vmap(lambda x, j: lib.index_select(x, 0, j))(m, i),
+        t.vmap(lambda j: lib.index_select(m, 1, j))(i),
+        t.vmap(lambda x: x[lib.tensor([0, 1, 1])])(m),
+        t.vmap(lambda x, j: x.scatter_add(0, j, x))(m, i),
+        t.vmap(lambda x, j: lib.zeros(2, dtype=lib.float64).scatter(0, j, x))(m, lib.tensor([[1, 0], [0, 1], [1, 0]])),
+        t.vmap(lambda j: lib.nn.functional.embedding(j, m))(i),
+        t.vmap(lambda x: x.sort(descending=True))(m),
+        t.vmap(lambda x: x.topk(1))(m),
+        t.vmap(lambda x: x.max(0))(m),
+        t.vmap(lambda x: x.flip(0))(m),
+        t.vmap(lambda x: lib.where(x > 0, x, -x.sum()))(m),
+    )
+
+
+def network(lib: Any) -> Any:
+    """Parameters of a network 2-4-3."""
+    numbers = lib.arange(8.0).to(lib.float64)
+    return {
+        "w": (numbers.reshape(4, 2) / 5).sin(),
+        "b": numbers[:4].cos(),
+        "v": (lib.arange(12.0).to(lib.float64).reshape(3, 4) / 3).sin(),
+    }
+
+
+def loss_of(lib: Any, p: Any, x: Any, y: Any) -> Any:
+    """Its cross-entropy for one sample."""
+    scores = p["v"] @ (p["w"] @ x + p["b"]).tanh()
+    return lib.nn.functional.cross_entropy(scores, y)
+
+
+@script
+def gradients_per_sample(lib: Any) -> Any:
+    t = Transforms(lib)
+    p, x, y = network(lib), matrix(lib), lib.tensor([2, 0, 1])
+    f = functools.partial(loss_of, lib)
+    return t.vmap(t.grad(f), (None, 0, 0))(p, x, y), t.vmap(t.value_and_grad(f), (None, 0, 0))(p, x, y)
+
+
+@script
+def grad_of_vmap(lib: Any) -> Any:
+    t = Transforms(lib)
+    p, x, y = network(lib), matrix(lib), lib.tensor([2, 0, 1])
+    f = functools.partial(loss_of, lib)
+    losses = lambda p, x: t.vmap(f, (None, 0, 0))(p, x, y).sum()  # noqa: E731
+    squares = lambda p: sum((g**2).sum() for g in t.vmap(t.grad(f), (None, 0, 0))(p, x, y).values())  # noqa: E731
+    return t.grad(losses)(p, x), t.grad(losses, 1)(p, x), t.grad(squares)(p)
+
+
+@script
+def vmap_of_other_transforms(lib: Any) -> Any:
+    t = Transforms(lib)
+    m = matrix(lib)
+    f = lambda x: (x.exp() * x.flip(0)).cumsum(0)  # noqa: E731
+    return (
+        t.vmap(t.jacobian(f))(m),
+        t.vmap(t.hessian(lambda x: f(x).sum()))(m),
+        t.vmap(lambda x: t.jvp(f, (x,), (x * 2,)))(m),
+        t.vmap(lambda x: t.vjp(f, x)[1](x))(m),
+        t.vmap(t.vjp(f, m[0])[1])(m),
+        t.jacobian(t.vmap(f))(m),
+        t.jvp(t.vmap(f), (m,), (m,)),
+    )
+
+
+@script
+def vmap_of_layers(lib: Any) -> Any:
+    t = Transforms(lib)
+    x = (lib.arange(48.0).to(lib.float64).reshape(2, 2, 3, 4) / 7).sin()
+    f, w = lib.nn.functional, (lib.arange(24.0).to(lib.float64).reshape(3, 2, 2, 2) / 5).cos()
+    return (
+        t.vmap(lambda x: f.conv2d(x, w))(x),
+        t.vmap(lambda x, w: f.conv2d(x, w), (0, None))(x, w),
+        t.vmap(lambda w: f.conv1d(x[0, :, 0], w.reshape(2, 2, 1)))(w[:, :, 0]),
+        t.vmap(lambda x: f.layer_norm(x, (4,)))(x),
+        t.vmap(lambda x: f.softmax(x, -1))(x),
+        t.vmap(lambda x: f.scaled_dot_product_attention(x, x, x))(x),
+    )
+
+
+@script
+def vmap_writes_into_its_argument(lib: Any) -> Any:
+    t = Transforms(lib)
+    m = matrix(lib)
+
+    def f(x: Any) -> Any:
+        x.add_(1.0)
+        return x * 2
+
+    return t.vmap(f)(m), m
+
+
+@script
+def vmap_refuses(lib: Any) -> Any:
+    t = Transforms(lib)
+    m = matrix(lib)
+    tries = [
+        lambda: t.vmap(lambda: m)(),
+        lambda: t.vmap(lambda x: x, None)(m),
+        lambda: t.vmap(lambda x: x, (None,))(m),
+        lambda: t.vmap(lambda x: x)(2.0),
+        lambda: t.vmap(lambda x, y: x)(m, m.T),
+        lambda: t.vmap(lambda x: x, (0, 0))(m),
+        lambda: t.vmap(lambda x: x, [0])(m),
+        lambda: t.vmap(lambda x: x, 2)(m),
+        lambda: t.vmap(lambda x: x, -3)(m),
+        lambda: t.vmap(lambda x: x, 0, 2)(m),
+        lambda: t.vmap(lambda x: x, 0, None)(m),
+        lambda: t.vmap(lambda x: (x, x), 0, (0, 1, 1))(m),
+        lambda: t.vmap(lambda x: 3.0)(m),
+        lambda: t.vmap(lambda x: x)(m[0, 0]),
+        lambda: t.vmap(lambda x: x if x.sum() > 0 else -x)(m),
+        lambda: t.vmap(lambda x: x.sum().item())(m),
+        lambda: t.vmap(lambda x: m[0].add_(x))(m),
+        lambda: t.vmap(lambda x: x + lib.rand(2))(m),
+        lambda: t.vmap(lambda x: x, randomness="some")(m),
+    ]
+    return [is_refused(attempt) for attempt in tries]
 
 
 @script

@@ -148,12 +148,13 @@ def vjp(function: Function, *args: Any) -> tuple[Any, Function]:
     point = _Point(range(len(args)), args)
     with enable_grad():
         ys, structure = _outputs(function(*point.args))
+    values = [y.value for y in ys]  # with their past, wherever the pullback is called
 
     def pull(g: Any) -> Any:
         gs, given = flatten(g)
         if given != structure or any(a.shape != y.shape for a, y in zip(gs, ys, strict=True)):
             raise ShapeError("the gradient at the value must have the value's structure and shapes")
-        gradients = _pull([y.value for y in ys], [a.value for a in gs], point.values)
+        gradients = _pull(values, [a.value for a in gs], point.values)
         return point.pack(_finished(gradients, point.values))
 
     return unflatten(structure, _finished(ys, point.values)), pull

@@ -189,6 +189,12 @@ class Trace(Recorder):
         self.boxes[id(tensor)] = _Box(tensor, before, value)
         return value
 
+    def admit(self, value: Value) -> Value:
+        """The value from outside; one through which a gradient flows is read as the tensor that holds it would be."""
+        if value not in self._admitted and (value.requires_grad or self._comes_from_outside(value)):
+            self._admitted[value] = self.argument(Tensor(value))
+        return super().admit(value)
+
     def before_write(self, tensor: Tensor) -> None:
         """The box is about to be refilled."""
         if tensor._value.scope is not self:
