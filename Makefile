@@ -45,7 +45,7 @@ fixtures: $(FULL)  ## record PyTorch's answers anew, for the tests that run with
 tour: $(FULL)  ## run docs/tour.md from top to bottom
 	@$(PY) scripts/run_document.py docs/tour.md
 
-bench: $(FULL)  ## measure Pullback beside its peers (20 minutes; BENCH="--workloads W1,W2" for less)
+bench: $(FULL)  ## measure Pullback beside its peers (an hour; BENCH="--workloads W1,W2" for less)
 	@$(PY) -m bench.install_peers
 	@$(PY) -m bench $(BENCH)
 

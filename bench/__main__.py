@@ -108,7 +108,7 @@ def main(arguments: list[str]) -> int:
                     found[name] = result
                     results.write(HERE / "results.json", found)
     if keeps:
-        write(dict(sorted(found.items())))
+        write(results.in_order(found))
     else:
         console.print(
             "A partial run: results.json, RESULTS.md and results.png stay as they were (--write changes that)."

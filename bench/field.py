@@ -5,10 +5,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Mode:
-    """One way of running a peer. caches: whether a second process starts faster, because something lies on disk."""
+    """One way of running a peer.
+
+    caches: whether a second process starts faster, because something lies on disk. tolerance: relative, by which its
+    losses may differ. usual: whether it is measured for workloads that do not ask for it.
+    """
 
     title: str
     caches: bool = False
+    tolerance: float = 1e-3
+    usual: bool = True
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ PEERS = {
             "eager": Mode("eager"),
             "compiled": Mode("loss compiled", caches=True),
             "compiled-step": Mode("step compiled", caches=True),
+            "autocast": Mode("eager, bfloat16 autocast", tolerance=1e-2, usual=False),
         },
     ),
     "jax": Peer("JAX", "jax", "in_jax", {"jit": Mode("jit per call"), "scan": Mode("scan over an epoch")}),
@@ -46,6 +53,7 @@ PEERS = {
     "autograd": Peer("autograd", "autograd", "in_autograd", {"call": Mode("per call")}),
 }
 BASELINE = "torch/eager"  # the contender that ratios are against
+BFLOAT16 = "torch/autocast"
 
 
 def all_contenders() -> list[str]:
@@ -53,7 +61,12 @@ def all_contenders() -> list[str]:
     return [f"{name}/{mode}" for name, peer in PEERS.items() for mode in peer.modes]
 
 
+def mode_of(key: str) -> Mode:
+    """The mode of `peer/mode`."""
+    peer, mode = key.split("/")
+    return PEERS[peer].modes[mode]
+
+
 def title(key: str) -> str:
     """A contender as it is called in tables: `PyTorch eager` for `torch/eager`."""
-    peer, mode = key.split("/")
-    return f"{PEERS[peer].title} {PEERS[peer].modes[mode].title}"
+    return f"{PEERS[key.split('/')[0]].title} {mode_of(key).title}"

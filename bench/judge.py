@@ -4,27 +4,29 @@ import math
 import statistics
 from dataclasses import dataclass
 
-from bench.field import BASELINE
+from bench.field import BASELINE, BFLOAT16, mode_of
 from bench.measure import Entry
 from bench.workload import Bars
 
-TOLERANCE = 1e-3  # relative, of losses that are compared
 Entries = dict[str, Entry]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One bar: what is compared with what, the ratio, and the bar. The ratio is None where one of them is missing."""
+    """One bar: what is compared with what, the ratio, and the bar, or None where there is none.
+
+    The ratio is None where one of them is missing.
+    """
 
     what: str
     against: str
     ratio: float | None
-    bar: float
+    bar: float | None
 
     @property
     def reached(self) -> bool:
         """Whether the ratio is at least the bar."""
-        return self.ratio is not None and self.ratio >= self.bar
+        return self.bar is None or (self.ratio is not None and self.ratio >= self.bar)
 
 
 def median(entry: Entry) -> float:
@@ -47,7 +49,7 @@ def set_apart(entries: Entries) -> None:
     middle = [statistics.median(values) for values in zip(*checked.values(), strict=True)]
     for key, losses in checked.items():
         for loss, expected, which in zip(losses, middle, ("first", "tenth", "mean"), strict=True):
-            if not math.isclose(loss, expected, rel_tol=TOLERANCE) and not entries[key].problem:
+            if not math.isclose(loss, expected, rel_tol=mode_of(key).tolerance) and not entries[key].problem:
                 entries[
                     key
                 ].problem = f"does other work: its {which} loss is {loss:.6g}, that of the others {expected:.6g}"
@@ -73,10 +75,13 @@ def ratio(entries: Entries, ours: str | None, other: str | None) -> float | None
 
 
 def verdicts(entries: Entries, bars: Bars) -> list[Verdict]:
-    """The three bars of a workload."""
+    """The bars of a workload: per call, in an epoch, of the best mode; against products in bfloat16 where asked for."""
     our_best, peer = best(entries, ours=True), best(entries, ours=False)
-    return [
+    found = [
         Verdict("pullback/call", BASELINE, ratio(entries, "pullback/call", BASELINE), bars.call),
         Verdict("pullback/epoch", BASELINE, ratio(entries, "pullback/epoch", BASELINE), bars.epoch),
         Verdict(our_best or "pullback/epoch", peer or "a peer", ratio(entries, our_best, peer), bars.best),
     ]
+    if bars.bfloat16 is not None:
+        found.append(Verdict("pullback/call", BFLOAT16, ratio(entries, "pullback/call", BFLOAT16), bars.bfloat16))
+    return found

@@ -7,12 +7,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.field import PEERS
+from bench.field import PEERS, mode_of
 from bench.process import Failed, Process
 from bench.quiet import Watch
 from bench.workload import load
 
-CHECKED = 100  # steps whose losses are compared
 PAUSE = 0.05  # seconds before a round, in which the threads of the last one fall asleep
 
 Say = Callable[[str], None]
@@ -23,7 +22,8 @@ class Entry:
     """What was found out about one contender. seconds: per step, one figure for each round; problem: why it has none.
 
     first_cold and first_warm: seconds of the first call, without and with what an earlier process left on disk; they
-    are the same where nothing is kept there. native: seconds of a call that were spent in native code.
+    are the same where nothing is kept there. native: seconds of a call that were spent in native code. peak: bytes, the
+    most memory that the process ever took, libraries and data included.
     """
 
     first_cold: float = 0.0
@@ -35,6 +35,7 @@ class Entry:
     losses: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     native: float | None = None
+    peak: int | None = None
     problem: str = ""
 
 
@@ -54,8 +55,12 @@ class Measurement:
     def __init__(self, workload: str, settings: Settings, folder: Path, say: Say) -> None:
         self.workload, self.settings, self.folder, self.say = workload, settings, folder, say
         written = load(workload)
+        self.work = written.WORKLOAD
         self.entries = {
-            key: Entry() for key in settings.contenders if hasattr(written, PEERS[key.split("/")[0]].written)
+            key: Entry()
+            for key in settings.contenders
+            if hasattr(written, PEERS[key.split("/")[0]].written)
+            and (key in self.work.contenders if self.work.contenders else mode_of(key).usual)
         }
         self.watch = Watch()
 
@@ -79,10 +84,9 @@ class Measurement:
 
     def start(self, key: str, stack: ExitStack) -> Process:
         """A contender ready for its rounds, after a process that found nothing on disk where that matters."""
-        peer, mode = key.split("/")
         entry, cache = self.entries[key], self.folder / self.workload / key.replace("/", "-")
         cache.mkdir(parents=True)
-        if PEERS[peer].modes[mode].caches:
+        if mode_of(key).caches:
             self.say(f"{self.workload}: first call of {key}, nothing on disk")
             with self.process(key, cache) as cold:
                 cold.ask("import")
@@ -92,7 +96,7 @@ class Measurement:
         told = process.ask("import")
         entry.import_seconds, entry.version, entry.threads = told["import"], told["version"], told["threads"]
         entry.note = told["note"]
-        told = process.ask("start", steps=CHECKED)
+        told = process.ask("start", steps=self.work.checked)
         entry.losses, entry.first_warm = told["losses"], told["first"]
         entry.first_cold = entry.first_cold or entry.first_warm
         return process
@@ -112,6 +116,7 @@ class Measurement:
         if not math.isfinite(told["loss"]):
             raise Failed(f"its loss became {told['loss']}")
         entry.seconds.append(told["seconds"])
+        entry.peak = told["peak"]
 
 
 @contextmanager

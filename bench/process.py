@@ -6,6 +6,7 @@ import selectors
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -82,7 +83,8 @@ class Process:
     def close(self) -> None:
         """End the worker: it stops when there are no more requests, and is killed where it does not."""
         if self.process.stdin is not None:
-            self.process.stdin.close()
+            with suppress(BrokenPipeError):  # it has ended, and a request lies unread
+                self.process.stdin.close()
         try:
             self.process.wait(timeout=5)
         except subprocess.TimeoutExpired:

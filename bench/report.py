@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from bench.field import BASELINE, PEERS, title
 from bench.judge import Entries, Verdict, best, counting, median, ratio, verdicts
-from bench.measure import CHECKED
 from bench.quiet import QUIET
 from bench.results import Result
 from bench.workload import Workload
@@ -17,7 +16,8 @@ HEAD = (
     "first call cold / warm",
     "import",
     "threads",
-    f"mean loss of {CHECKED}",
+    "peak memory",
+    "mean loss",
 )
 
 BARS_HEAD = (
@@ -30,10 +30,12 @@ BARS_HEAD = (
 PREAMBLE = """
 `make bench` measures this. Each contender runs in a process of its own, in float32, with the number of threads that it
 takes by itself; one runs at a time, in rounds A B C … A B C …; a figure is the median of the rounds. All start from the
-same weights and see the same batches; the losses of the first steps are compared, and a contender that differs by more
-than a thousandth does not count. Called step by step, a contender finds its batches cut out beforehand, as tensors of
-its own; inside an epoch (JAX's scan, Pullback's epoch) they are gathered by row number, and that is part of the time.
-The loss is fetched every hundred calls. "Cold" is a first call with nothing kept on disk by an earlier process.
+same weights and see the same batches; the losses of the first hundred steps are compared (of ten where a step takes
+long), and a contender that differs by more than a thousandth (a hundredth in bfloat16) does not count. Called step by
+step, a contender finds its batches cut out beforehand, as tensors of its own; inside an epoch (JAX's scan, Pullback's
+epoch) they are gathered by row number, and that is part of the time. The loss is fetched every hundred calls. "Cold" is
+a first call with nothing kept on disk by an earlier process. Peak memory is the most that the process ever held,
+libraries and data included.
 """.strip()
 
 
@@ -50,6 +52,11 @@ def spread(seconds: list[float]) -> str:
     """Lowest and highest, the unit once where it is the same: `12.3–14.5 µs`."""
     low, high = duration(min(seconds)), duration(max(seconds))
     return f"{low.split()[0]}–{high}" if low.split()[1] == high.split()[1] else f"{low}–{high}"
+
+
+def size(bytes: int | None) -> str:
+    """Gigabytes of 10⁹: `2.54 GB`; a dash where it is not known."""
+    return "–" if bytes is None else f"{bytes / 1e9:.2f} GB"
 
 
 def times(number: float | None) -> str:
@@ -76,6 +83,7 @@ def _row(key: str, entries: Entries) -> tuple[str, ...]:
         f"{duration(entry.first_cold)} / {duration(entry.first_warm)}",
         duration(entry.import_seconds),
         entry.threads,
+        size(entry.peak),
         f"{sum(entry.losses) / len(entry.losses):.5f}",
     )
 
@@ -88,7 +96,9 @@ def verdict_line(verdict: Verdict) -> str:
 
 def lines_below(work: Workload, entries: Entries, rate: float | None) -> Iterator[str]:
     """What stands under a workload's table: bars, product rate, Python's share, and notes."""
-    yield from map(verdict_line, verdicts(entries, work.bars))
+    yield from (verdict_line(verdict) for verdict in verdicts(entries, work.bars) if verdict.bar is not None)
+    if work.bars.gigabytes is not None:
+        yield _memory_line(entries, work.bars.gigabytes)
     ours = best(entries, ours=True)
     if work.product_flops and ours:
         yield _product_line(work, median(entries[ours]), rate)
@@ -99,6 +109,13 @@ def lines_below(work: Workload, entries: Entries, rate: float | None) -> Iterato
     for key, entry in entries.items():
         if entry.note:
             yield f"* {title(key)}: {entry.note}"
+
+
+def _memory_line(entries: Entries, bar: float) -> str:
+    peaks = {key: entry.peak for key, entry in counting(entries).items() if key.startswith("pullback/") and entry.peak}
+    reached = bool(peaks) and max(peaks.values()) <= bar * 1e9
+    told = ", ".join(f"{title(key)} {size(peak)}" for key, peak in peaks.items())
+    return f"{'✓' if reached else '✗'} peak memory: {told or '–'}, bar {bar:g} GB"
 
 
 def _product_line(work: Workload, seconds: float, rate: float | None) -> str:
@@ -129,8 +146,12 @@ def markdown_table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> li
 
 def _bars_row(result: Result) -> tuple[str, ...]:
     work = result.workload
-    found = verdicts(result.entries, work.bars)
-    return (work.name, work.title, *(f"{'✓' if v.reached else '✗'} {times(v.ratio)} ({v.bar:g}×)" for v in found))
+    found = verdicts(result.entries, work.bars)[: len(BARS_HEAD) - 2]
+    return (work.name, work.title, *("–" if v.bar is None else _against_bar(v) for v in found))
+
+
+def _against_bar(verdict: Verdict) -> str:
+    return f"{'✓' if verdict.reached else '✗'} {times(verdict.ratio)} ({verdict.bar:g}×)"
 
 
 def circumstances(result: Result) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import Entry
-from bench.workload import Workload, load
+from bench.workload import Workload, load, modules
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,12 @@ def _result(record: dict[str, Any]) -> Result:
     return Result(**{**record, "entries": entries})
 
 
+def in_order(results: dict[str, Result]) -> dict[str, Result]:
+    """By workload, as these are ordered; results of workloads that are no more are left out."""
+    return {name: results[name] for name in modules() if name in results}
+
+
 def write(path: Path, results: dict[str, Result]) -> None:
-    """Writes all of them, in the order of their names."""
-    records = {name: asdict(result) for name, result in sorted(results.items())}
+    """Writes all of them, in the order of the workloads."""
+    records = {name: asdict(result) for name, result in in_order(results).items()}
     path.write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ python -m bench.worker WORKLOAD PEER MODE
 |---|---|---|
 | {"do": "import"} | imports the library | seconds, version, threads, note |
 | {"do": "start", "steps": n} | first call, then on until n steps are done | first (seconds), losses of the n steps |
-| {"do": "measure", "seconds": s} | a short run to get warm, then about s seconds | seconds per step, steps, loss |
+| {"do": "measure", "seconds": s} | a short run to get warm, then about s seconds | seconds a step, steps, loss, peak |
 | {"do": "native"} | asks for the part of a call that is native | seconds, or null |
 
 What fails is answered with {"error": "…"}. The end of stdin ends the process.
@@ -18,6 +18,7 @@ import sys
 import time
 import traceback
 from importlib import import_module, metadata
+from pathlib import Path
 from typing import IO, Any
 
 from bench.field import PEERS
@@ -87,7 +88,7 @@ class Worker:
         taken, loss = self.timed(calls)
         self.seconds_per_call = taken / calls
         steps = calls * self.contender.steps_per_call
-        return {"seconds": taken / steps, "steps": steps, "loss": loss}
+        return {"seconds": taken / steps, "steps": steps, "loss": loss, "peak": peak_memory()}
 
     def calls_in(self, seconds: float) -> int:
         """How many calls take about so long."""
@@ -98,6 +99,15 @@ class Worker:
         started = time.perf_counter()
         losses = self.contender.run(calls, EVERY)
         return time.perf_counter() - started, losses[-1]
+
+
+def peak_memory() -> int | None:
+    """The most memory that this process ever took, in bytes; None where the system does not tell."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:  # not Linux
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
 
 
 def claim_stdout() -> IO[str]:

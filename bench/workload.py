@@ -22,12 +22,15 @@ class Bars:
     """How many times as fast Pullback has to be.
 
     call: per call from Python, against PyTorch eager. epoch: inside a native epoch, against PyTorch eager.
-    best: in its best mode, against the best of all peers in their best modes.
+    best: in its best mode, against the best of all peers in their best modes. bfloat16: per call, against PyTorch with
+    products in bfloat16. gigabytes: the most memory that a process of ours may take, in 10⁹ bytes. None: no such bar.
     """
 
     call: float
-    epoch: float
+    epoch: float | None
     best: float
+    bfloat16: float | None = None
+    gigabytes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,9 @@ class Workload:
     data: the whole arrays, rows first, float32, or int64 for classes. batch: rows in a step, all of them in their order
     where it is 0. steps: how many make an epoch. product_flops: floating-point operations of a step's matrix
     products, a multiplication and an addition counted as two; 0 where they are not what it is about.
-    product_bar: the share of the machine's product rate that has to be reached.
+    product_bar: the share of the machine's product rate that has to be reached. contenders: who is measured, where not
+    all are: a step of seconds is no faster in an epoch, and all of them stay in memory. checked: steps whose losses are
+    compared.
     """
 
     name: str
@@ -49,6 +54,8 @@ class Workload:
     batch: int = 0
     product_flops: int = 0
     product_bar: float = 0.0
+    contenders: tuple[str, ...] = ()
+    checked: int = 100
 
     def order(self) -> Array:
         """The rows of each batch of an epoch, (steps, b): a seeded permutation, the same for every epoch."""
@@ -62,8 +69,8 @@ class Workload:
 
 
 def modules() -> dict[str, str]:
-    """The workloads that there are: the module of each name. `w1_nielsen.py` holds W1."""
-    found = sorted(HERE.glob("workloads/w[0-9]*_*.py"))
+    """The workloads that there are: the module of each name. `w1_nielsen.py` holds W1. Named networks come last."""
+    found = sorted(HERE.glob("workloads/*_*.py"), key=lambda path: (len(path.stem.split("_")[0]), path.stem))
     return {path.stem.split("_")[0].upper(): f"bench.workloads.{path.stem}" for path in found}
 
 

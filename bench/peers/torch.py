@@ -2,6 +2,7 @@
 
 `compiled` compiles what gives the loss, as most people do; PyTorch derives a compiled backward pass from it.
 `compiled-step` compiles the whole step, with `backward()` and the optimizer in it.
+`autocast` is eager with its matrix products and convolutions in bfloat16.
 """
 
 from types import ModuleType
@@ -23,6 +24,8 @@ def build(workload: ModuleType, mode: str) -> Contender:
     loss_of, optimizer = workload.in_torch(torch, work.weights())
     if mode == "compiled":
         loss_of = torch.compile(loss_of)
+    if mode == "autocast":
+        loss_of = torch.autocast("cpu", dtype=torch.bfloat16)(loss_of)
 
     def step(*batch: Any) -> Any:
         optimizer.zero_grad()

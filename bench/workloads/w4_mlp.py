@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from bench.updates import BETA1, BETA2, EPS, adam, adam_state
 from bench.workload import Array, Bars, Weights, Workload, dense_layers, digits, state_dict
 
-RATE, BETA1, BETA2, EPS = 1e-3, 0.9, 0.999, 1e-8
+RATE = 1e-3
 SIZES = (784, 1024, 1024, 10)
 BATCH = 256
 
@@ -60,20 +61,6 @@ def adam_in_place(p: Array, m: Array, v: Array, g: Array, t: int) -> None:
     p -= root
 
 
-def adam(p: Any, m: Any, v: Any, g: Any, t: Any) -> tuple[Any, Any, Any]:
-    """JAX's and MLX's update of one parameter: (p, m, v) after step t = 1, 2, …"""
-    m = BETA1 * m + (1 - BETA1) * g
-    v = BETA2 * v + (1 - BETA2) * g * g
-    root = (v / (1 - BETA2**t)) ** 0.5
-    return p - RATE / (1 - BETA1**t) * m / (root + EPS), m, v
-
-
-def adam_state(weights: Weights) -> tuple[Weights, Weights, Weights, Array]:
-    """The weights, both moments, and the number of the step as a float."""
-    m, v = ({k: np.zeros_like(p) for k, p in weights.items()} for _ in range(2))
-    return weights, m, v, np.zeros((), np.float32)
-
-
 def in_numpy(weights: Weights) -> Callable[..., Any]:
     """By hand: the step itself."""
     w1, b1, w2, b2, w3, b3 = parameters = list(weights.values())
@@ -117,13 +104,7 @@ def in_jax(weights: Weights) -> tuple[Any, Callable[..., Any]]:
         logits = h2 @ p["w3"] + p["b3"]
         return -jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], axis=1).mean()
 
-    def step(state: Any, x: Any, y: Any) -> Any:
-        p, m, v, t = state
-        loss, g = jax.value_and_grad(loss_of)(p, x, y)
-        new = {k: adam(p[k], m[k], v[k], g[k], t + 1) for k in p}
-        return (*({k: parts[i] for k, parts in new.items()} for i in range(3)), t + 1), loss
-
-    return adam_state(weights), step
+    return adam_state(weights), adam(jax.value_and_grad, loss_of, RATE)
 
 
 def in_mlx(weights: Weights) -> tuple[Any, Callable[..., Any]]:
@@ -136,13 +117,7 @@ def in_mlx(weights: Weights) -> tuple[Any, Callable[..., Any]]:
         h2 = nn.relu(h1 @ p["w2"] + p["b2"])
         return nn.losses.cross_entropy(h2 @ p["w3"] + p["b3"], y, reduction="mean")
 
-    def step(state: Any, x: Any, y: Any) -> Any:
-        p, m, v, t = state
-        loss, g = mx.value_and_grad(loss_of)(p, x, y)
-        new = {k: adam(p[k], m[k], v[k], g[k], t + 1) for k in p}
-        return (*({k: parts[i] for k, parts in new.items()} for i in range(3)), t + 1), loss
-
-    return adam_state(weights), step
+    return adam_state(weights), adam(mx.value_and_grad, loss_of, RATE)
 
 
 def in_autograd(weights: Weights) -> Callable[..., Any]:

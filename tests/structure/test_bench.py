@@ -1,7 +1,9 @@
 """The harness of `make bench`: its workloads are the same work, its judgement is right, its section is rewritten."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +14,13 @@ from bench.__main__ import chosen, chosen_contenders, parse
 from bench.contender import called
 from bench.field import PEERS, all_contenders, title
 from bench.judge import counting, set_apart, verdicts
-from bench.measure import Entry
+from bench.measure import Entry, Measurement, Settings
 from bench.process import REMOVED, Failed, Process, environment
 from bench.workload import Bars, load, modules
 
 NAMES = list(modules())
+LARGE = ("W8", "BERT")  # half a gigabyte of weights each
+BY_HAND = [name for name in NAMES if hasattr(load(name), "in_numpy")]
 
 
 def entry(seconds: float, loss: float = 1.0) -> Entry:
@@ -30,11 +34,11 @@ def field_of(**others: Entry) -> dict[str, Entry]:
     }  # fmt: skip
 
 
-def test_the_first_five_are_there() -> None:
-    assert NAMES[:5] == ["W0", "W1", "W2", "W3", "W4"]
+def test_all_are_there_in_their_order() -> None:
+    assert [*(f"W{i}" for i in range(9)), "BERT", "RESNET18"] == NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in LARGE else []) for n in NAMES])
 def test_workload_is_whole(name: str) -> None:
     module = load(name)
     work = module.WORKLOAD
@@ -45,21 +49,40 @@ def test_workload_is_whole(name: str) -> None:
     if work.batch:
         assert work.order().shape == (work.steps, work.batch)
         assert len(np.unique(work.order())) == work.order().size
+    assert set(work.contenders) <= set(all_contenders())
     assert {peer.written for peer in PEERS.values()} >= {n for n in vars(module) if n.startswith("in_")}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_by_hand_and_by_pullback_are_the_same_work(name: str) -> None:
+def losses(torch: Any, name: str) -> list[float]:
+    """Those of three steps that PyTorch or Pullback takes."""
     module = load(name)
-    work = module.WORKLOAD
-    by_hand = module.in_numpy(work.weights())
-    loss_of, optimizer = module.in_torch(pb, work.weights())
-    for _, batch in zip(range(3), work.batches() * 3, strict=False):
+    loss_of, optimizer = module.in_torch(torch, module.WORKLOAD.weights())
+    found = []
+    for _, batch in zip(range(3), module.WORKLOAD.batches() * 3, strict=False):
         optimizer.zero_grad()
-        loss = loss_of(*map(pb.from_numpy, batch))
+        loss = loss_of(*map(torch.from_numpy, batch))
         loss.backward()
         optimizer.step()
-        assert math.isclose(float(by_hand(*batch)), loss.item(), rel_tol=1e-4)
+        found.append(loss.item())
+    return found
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_by_hand_and_by_pullback_are_the_same_work(name: str) -> None:
+    module = load(name)
+    by_hand = module.in_numpy(module.WORKLOAD.weights())
+    batches = (module.WORKLOAD.batches() * 3)[:3]
+    assert [float(by_hand(*batch)) for batch in batches] == pytest.approx(losses(pb, name), rel=1e-4)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("name", "layer"), [("W5", "MaxPool2d"), ("W6", "LSTM"), ("W7", "LayerNorm")])
+def test_by_pytorch_and_by_pullback_are_the_same_work(name: str, layer: str) -> None:
+    if not hasattr(pb.nn, layer):
+        pytest.skip(f"Pullback has no nn.{layer} yet")
+    import torch
+
+    assert losses(torch, name) == pytest.approx(losses(pb, name), rel=1e-4)
 
 
 def test_products_of_w4_are_counted() -> None:
@@ -105,6 +128,29 @@ def test_a_contender_that_does_other_work_does_not_count() -> None:
     assert "does other work" in entries["mlx/compile"].problem
     assert set(counting(entries)) == set(field_of())
     assert verdicts(entries, Bars(1, 1, 1))[2].against == "jax/scan"
+
+
+def test_products_in_bfloat16_may_differ_more_and_have_a_bar_of_their_own() -> None:
+    entries = field_of(**{"torch/autocast": entry(14e-6, loss=1.002)})
+    set_apart(entries)
+    *_, last = verdicts(entries, Bars(call=1, epoch=None, best=1, bfloat16=1.5))
+    assert (last.against, last.ratio, last.reached) == ("torch/autocast", pytest.approx(1.4), False)
+
+
+def test_memory_has_a_bar() -> None:
+    work = replace(load("W0").WORKLOAD, bars=Bars(call=1, epoch=None, best=1, gigabytes=2.6))
+    lines = list(report.lines_below(work, field_of(**{"pullback/call": entry(1e-5)}), None))
+    assert "✗ peak memory: –, bar 2.6 GB" in lines
+    measured = field_of(**{"pullback/call": replace(entry(1e-5), peak=2_540_000_000)})
+    lines = list(report.lines_below(work, measured, None))
+    assert "✓ peak memory: Pullback per call 2.54 GB, bar 2.6 GB" in lines
+    assert len([line for line in lines if "×, bar" in line]) == 2  # an epoch has none
+
+
+def test_a_workload_may_name_its_contenders(tmp_path: Path) -> None:
+    settings = Settings(all_contenders(), 1, 0.1, tmp_path)
+    assert list(Measurement("W8", settings, tmp_path, print).entries) == list(load("W8").WORKLOAD.contenders)
+    assert "torch/autocast" not in Measurement("W7", settings, tmp_path, print).entries
 
 
 def test_a_loss_that_is_no_number_does_not_count() -> None:
@@ -169,7 +215,9 @@ def test_a_worker_answers(tmp_path: Path) -> None:
     with Process("W0", "numpy", "call", tmp_path, tmp_path) as process:
         assert process.ask("import")["version"] == np.__version__
         assert len(process.ask("start", steps=5)["losses"]) == 5
-        assert process.ask("measure", seconds=0.001)["steps"] >= 1
+        told = process.ask("measure", seconds=0.001)
+        assert told["steps"] >= 1
+        assert told["peak"] is None or told["peak"] > 1e7
         with pytest.raises(Failed, match="no such request: dance"):
             process.ask("dance")
 
