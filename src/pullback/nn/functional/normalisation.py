@@ -17,7 +17,7 @@ from pullback.nn.functional.padding import pad
 from pullback.tensor.inplace import copy_
 from pullback.tensor.pointwise import add, cast_to, div, mul, power, rsqrt, sub
 from pullback.tensor.reduction import mean as mean_over
-from pullback.tensor.shaping import narrow, reshape
+from pullback.tensor.shaping import broadcast_to, narrow, reshape
 from pullback.tensor.tensor import Tensor
 
 Momentum = float | Tensor
@@ -47,7 +47,7 @@ def layer_norm(
     axes = _trailing_axes("layer_norm", input, shape)
     _check_affine("layer_norm", input, shape, weight=weight, bias=bias)
     _, away, variance = _spread(_wide(input), axes)
-    return _affine(mul(away, rsqrt(add(variance, eps))), weight, bias, shape, input.dtype)
+    return _affine(mul(away, rsqrt(add(variance, eps))), weight, bias, input.dtype)
 
 
 def rms_norm(
@@ -71,7 +71,7 @@ def rms_norm(
     x = _wide(input)
     least = float(np.finfo(x.dtype.numpy).eps) if eps is None else eps
     square = mean_over(mul(x, x), axes, keepdim=True)
-    return _affine(mul(x, rsqrt(add(square, least))), weight, None, shape, input.dtype)
+    return _affine(mul(x, rsqrt(add(square, least))), weight, None, input.dtype)
 
 
 def group_norm(
@@ -93,11 +93,13 @@ def group_norm(
     if num_groups < 1 or channels % num_groups:
         raise ShapeError(f"group_norm cannot make {num_groups} equal groups of {channels} channels")
     _check_affine("group_norm", input, (channels,), weight=weight, bias=bias)
-    samples = input.shape[0]
-    each = size_of(input.shape[2:]) * channels // num_groups
-    _, away, variance = _spread(reshape(_wide(input), (samples, num_groups, each)), (2,))
-    unit = reshape(mul(away, rsqrt(add(variance, eps))), input.shape)
-    return _affine(unit, weight, bias, _along_channels(input), input.dtype)
+    rows = _rows(input)
+    each = size_of(rows.shape[2:]) * channels // num_groups
+    _, away, variance = _spread(reshape(rows, (input.shape[0], num_groups, each)), 2)
+    unit = reshape(mul(away, rsqrt(add(variance, eps))), rows.shape)
+    if weight is not None:
+        unit = mul(unit, _for_rows(weight, unit))
+    return _finished(unit, bias, input)
 
 
 def instance_norm(
@@ -132,10 +134,10 @@ def instance_norm(
         raise ShapeError(
             f"instance_norm needs more than one number per channel to take the variance of; got {input.shape}"
         )
-    mean, away, variance = _spread(_wide(input), tuple(range(2, input.ndim)))
+    mean, away, variance = _spread(_rows(input), 2)
     _move(running_mean, mean_over(mean, 0), momentum)
     _move(running_var, mul(mean_over(variance, 0), _unbiased(count)), momentum)
-    return _scaled(away, variance, weight, bias, _along_channels(input), eps, input.dtype)
+    return _scaled(away, variance, weight, bias, eps, input)
 
 
 def batch_norm(
@@ -176,10 +178,13 @@ def batch_norm(
             f"batch_norm in training needs more than one number per channel to take the variance of; got "
             f"{input.shape}: take a larger batch, or call eval() to use the running statistics"
         )
-    mean, away, variance = _spread(_wide(input), (0, *range(2, input.ndim)))
+    rows = _rows(input)
+    mean = _over_batch(rows)
+    away = sub(rows, _for_rows(mean, rows))
+    variance = _over_batch(mul(away, away))
     _move(running_mean, mean, momentum)
     _move(running_var, mul(variance, _unbiased(count)), momentum)
-    return _scaled(away, variance, weight, bias, _along_channels(input), eps, input.dtype)
+    return _scaled(away, variance, weight, bias, eps, input)
 
 
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
@@ -215,33 +220,63 @@ def _wide(input: Tensor) -> Tensor:
     return cast_to(input, float32) if input.dtype.is_half else input
 
 
-def _spread(x: Tensor, axes: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
+def _spread(x: Tensor, axes: int | tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor]:
     """The mean over these axes, the distances from it, and the mean of their squares."""
     mean = mean_over(x, axes, keepdim=True)
     away = sub(x, mean)
     return mean, away, mean_over(mul(away, away), axes, keepdim=True)
 
 
-def _affine(unit: Tensor, weight: Tensor | None, bias: Tensor | None, shape: Shape, dtype: DType) -> Tensor:
-    """Scaled and shifted by a weight and a bias in this shape, as the given dtype."""
+def _affine(unit: Tensor, weight: Tensor | None, bias: Tensor | None, dtype: DType) -> Tensor:
+    """Scaled and shifted along the last dims, as the given dtype."""
     if weight is not None:
-        unit = mul(unit, reshape(_wide(weight), shape))
+        unit = mul(unit, _wide(weight))
     if bias is not None:
-        unit = add(unit, reshape(_wide(bias), shape))
+        unit = add(unit, _wide(bias))
     return unit if unit.dtype is dtype else cast_to(unit, dtype)
 
 
+# Normalising by channel works on rows, (b, c, n) or (b, c): sums run over a row, then over the batch, and a number of a
+# channel is first repeated for each sample, then along its row, so that its gradient is summed in the same order. In
+# one go, over the first and the last dim together, the native backend takes eight times as long.
+def _rows(input: Tensor) -> Tensor:
+    """The input with all dims behind the channels made one."""
+    x = _wide(input)
+    return x if x.ndim <= 3 else reshape(x, (*x.shape[:2], size_of(x.shape[2:])))
+
+
+def _over_batch(rows: Tensor) -> Tensor:
+    """The mean of each channel, (1, c, 1) or (1, c)."""
+    return mean_over(rows if rows.ndim == 2 else mean_over(rows, 2, keepdim=True), 0, keepdim=True)
+
+
+def _for_rows(by_channel: Tensor, rows: Tensor) -> Tensor:
+    """One number per channel in a shape that meets rows: (b, c, 1), or (1, c) where rows are (b, c)."""
+    samples, channels, *rest = rows.shape
+    shaped = reshape(_wide(by_channel), (1, channels, *(1 for _ in rest)))
+    return broadcast_to(shaped, (samples, channels, 1)) if rest else shaped
+
+
 def _scaled(
-    away: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, shape: Shape, eps: float, dtype: DType
+    away: Tensor, variance: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, input: Tensor
 ) -> Tensor:
     """The distances from the mean divided by the deviation, then scaled and shifted by channel.
 
-    The weight meets the deviation first: both have one number per channel.
+    The weight meets the deviation first: both have one number per channel, or per channel and sample.
     """
     scale = rsqrt(add(variance, eps))
-    if weight is not None:
-        scale = mul(scale, reshape(_wide(weight), shape))
-    return _affine(mul(away, scale), None, bias, shape, dtype)
+    if variance.shape[0] == away.shape[0]:
+        scale = scale if weight is None else mul(scale, _for_rows(weight, away))
+        return _finished(mul(away, scale), bias, input)
+    scale = scale if weight is None else mul(scale, reshape(_wide(weight), scale.shape))
+    return _finished(mul(away, _for_rows(scale, away)), bias, input)
+
+
+def _finished(rows: Tensor, bias: Tensor | None, input: Tensor) -> Tensor:
+    """The rows shifted by channel, in the shape and dtype of the input."""
+    shifted = rows if bias is None else add(rows, _for_rows(bias, rows))
+    found = shifted if shifted.ndim == input.ndim else reshape(shifted, input.shape)
+    return found if found.dtype is input.dtype else cast_to(found, input.dtype)
 
 
 def _by_running(
@@ -257,9 +292,10 @@ def _by_running(
         raise ArgumentError(
             f"{name} needs running_mean and running_var where it does not take the statistics of its input"
         )
-    shape = _along_channels(input)
-    away = sub(_wide(input), reshape(_wide(mean), shape))
-    return _scaled(away, reshape(_wide(var), shape), weight, bias, shape, eps, input.dtype)
+    rows = _rows(input)
+    away = sub(rows, _for_rows(mean, rows))
+    by_channel = (1, rows.shape[1], *(1 for _ in rows.shape[2:]))
+    return _scaled(away, reshape(_wide(var), by_channel), weight, bias, eps, input)
 
 
 def _unbiased(count: int) -> float:
@@ -297,11 +333,6 @@ def _channels(name: str, input: Tensor) -> int:
     if input.ndim < 2:
         raise ShapeError(f"{name} takes inputs (b, c, ...); got {input.shape}")
     return input.shape[1]
-
-
-def _along_channels(input: Tensor) -> Shape:
-    """The shape in which one number per channel meets the input."""
-    return (input.shape[1], *(1,) * (input.ndim - 2))
 
 
 def _check_channels(
