@@ -7,6 +7,7 @@ import numpy as np
 
 from pullback.base.dtypes import Array, float32
 from pullback.base.errors import ArgumentError, DTypeError, ShapeError, suggest
+from pullback.nn.functional.adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from pullback.nn.functional.checks import check_tensor
 from pullback.tensor.indexing import index_select
 from pullback.tensor.pointwise import add, cast_to, mul
@@ -18,6 +19,7 @@ Taps = list[tuple[Array, Array | None]]
 Rule = Callable[[int, int, float | None], Taps]
 
 _DIMS = {"linear": (3,), "bilinear": (4,), "trilinear": (5,), "bicubic": (4,)}  # others take any of these
+_AVERAGING = {3: adaptive_avg_pool1d, 4: adaptive_avg_pool2d, 5: adaptive_avg_pool3d}  # by the dims of the input
 
 
 def interpolate(
@@ -33,7 +35,7 @@ def interpolate(
 
     size: the new sizes, or one for all. Or instead scale_factor: by what the sizes are multiplied, rounded down.
     mode: "nearest" (with places rounded down, for old networks), "nearest-exact" (centres meet centres), "linear" (for
-        three dims), "bilinear" and "bicubic" (for four), "trilinear" (for five).
+        three dims), "bilinear" and "bicubic" (for four), "trilinear" (for five), "area" (means of what is covered).
     align_corners: whether, in the linear and cubic modes, the centres of the outermost elements stay in their places;
         else the outer edges do.
     recompute_scale_factor: whether the factor is worked out again from the rounded sizes.
@@ -52,15 +54,20 @@ def interpolate(
     Source: torch.nn.functional.interpolate.
     """
     check_tensor("interpolate", "input", input)
-    rule = _rule(mode, bool(align_corners))
+    rules = _rules(bool(align_corners))
+    known = (*rules, "area")
+    if mode not in known:
+        raise ArgumentError(f"interpolate knows the modes {', '.join(known)}; got {mode!r}.{suggest(str(mode), known)}")
     _check_call(input, mode, align_corners, antialias)
     sizes, factors = _sizes(input, size, scale_factor)
     if recompute_scale_factor and scale_factor is None:
         raise ArgumentError("interpolate with recompute_scale_factor=True needs a scale_factor")
+    if mode == "area":
+        return _AVERAGING[input.ndim](input, sizes)
     resized = cast_to(input, float32) if input.dtype.is_half else input
     for i, (new, factor) in enumerate(zip(sizes, factors, strict=True)):
         given = None if factor is None or recompute_scale_factor else 1.0 / factor
-        resized = _resized(resized, 2 + i, rule, new, given)
+        resized = _resized(resized, 2 + i, rules[mode], new, given)
     return resized if resized.dtype is input.dtype else cast_to(resized, input.dtype)
 
 
@@ -98,18 +105,18 @@ def _resized(input: Tensor, axis: int, rule: Rule, new: int, step: float | None)
 
 
 # Which elements, with which weights
-def _rule(mode: str, align_corners: bool) -> Rule:
-    rules: dict[str, Rule] = {
+def _rules(align_corners: bool) -> dict[str, Rule]:
+    def linear(old: int, new: int, step: float | None) -> Taps:
+        return _linear(old, new, step, align_corners)
+
+    return {
         "nearest": lambda old, new, step: _nearest(old, new, step, 0.0),
         "nearest-exact": lambda old, new, step: _nearest(old, new, step, 0.5),
-        **dict.fromkeys(
-            ("linear", "bilinear", "trilinear"), lambda old, new, step: _linear(old, new, step, align_corners)
-        ),
+        "linear": linear,
+        "bilinear": linear,
+        "trilinear": linear,
         "bicubic": lambda old, new, step: _cubic(old, new, step, align_corners),
     }
-    if mode not in rules:
-        raise ArgumentError(f"interpolate knows the modes {', '.join(rules)}; got {mode!r}.{suggest(str(mode), rules)}")
-    return rules[mode]
 
 
 def _nearest(old: int, new: int, step: float | None, offset: float) -> Taps:
@@ -156,7 +163,7 @@ def _check_call(input: Tensor, mode: str, align_corners: bool | None, antialias:
         raise ShapeError(f"interpolate in mode {mode!r} takes inputs of {listed} dims; got {input.shape}")
     if not nearest and not input.dtype.is_floating_point:
         raise DTypeError(f"interpolate in mode {mode!r} needs floats; got {input.dtype.name}: write input.float()")
-    if nearest and align_corners is not None:
+    if (nearest or mode == "area") and align_corners is not None:
         raise ArgumentError(f"interpolate takes align_corners in the linear and cubic modes alone; got mode {mode!r}")
     if antialias:
         raise ArgumentError("interpolate has no antialias=True; leave it out, or average before making x smaller")
