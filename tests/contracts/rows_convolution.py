@@ -27,6 +27,7 @@ LAYERS: list[LayerRow] = [
     LayerRow("Conv2d", (WIDE,), (4, 3, 1)),
     LayerRow("Conv2d", (WIDE,), (4, 2, 1), {"stride": 2, "padding": 1}),
     LayerRow("Conv2d", (spread(2, 1, 4, 4),), (1, 3, 3)),
+    LayerRow("Conv2d", (spread(2, 2, 3, 3),), (2, 6, 2), label="more outputs than windows"),
     LayerRow("Conv2d", (spread(2, 4, 3),), (2, 2, 2), label="without a batch"),
     LayerRow("Conv2d", (spread(0, 2, 3, 3),), (2, 2, 2), label="an empty batch"),
     LayerRow("Conv2d", (NARROW,), (2, 3, 2), label="float32", dtype="float32"),

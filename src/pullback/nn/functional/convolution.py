@@ -215,7 +215,12 @@ def _convolved(
     lead, count = input.shape[: -rank - 1], windows.shape[-rank:]
     columns = flat_windows(windows, rank)  # (..., c, k, m)
     kernel = widened(weight)
-    y = _depthwise(columns, kernel, groups) if each == 1 < groups else _by_groups(columns, kernel, groups)
+    if each == 1 < groups:
+        y = _depthwise(columns, kernel, groups)
+    elif lead and groups == 1 and out > columns.shape[-1]:
+        y = _at_once(columns, kernel)
+    else:
+        y = _by_groups(columns, kernel, groups)
     return _finished(ops.reshape(y, shape=(*lead, out, *count)), bias, input, rank)
 
 
@@ -249,6 +254,19 @@ def _by_groups(columns: Value, kernel: Value, groups: int) -> Value:
     left = ops.reshape(kernel, shape=(*parts, out // groups, inner))
     product = ops.matmul(expand(left, (*lead, *left.shape)), right)
     return ops.reshape(product, shape=(*lead, out, count)) if parts else product
+
+
+def _at_once(columns: Value, kernel: Value) -> Value:
+    """One matrix product for all samples: (b, c, k, m) and (out, c, ...) to (b, out, m).
+
+    Where there are fewer windows than outputs this moves less: the gradient at the kernel is no sum over samples of
+    matrices of the kernel's size.
+    """
+    batch, channels, places, count = columns.shape
+    out, inner = kernel.shape[0], channels * places
+    right = ops.reshape(ops.permute(columns, axes=(1, 2, 0, 3)), shape=(inner, batch * count))
+    product = ops.matmul(ops.reshape(kernel, shape=(out, inner)), right)
+    return ops.permute(ops.reshape(product, shape=(out, batch, count)), axes=(1, 0, 2))
 
 
 def _depthwise(columns: Value, kernel: Value, groups: int) -> Value:
