@@ -36,7 +36,7 @@ def twice_used(h: pb.Tensor, x: pb.Tensor) -> tuple[pb.Tensor, pb.Tensor]:
 
 
 def counting(carry: dict[str, Any], x: pb.Tensor) -> tuple[dict[str, Any], list[Any]]:
-    h = (carry["h"] @ W + x @ U).tanh() * (carry["t"] + 1).to(pb.float64)
+    h = (carry["h"] @ W + x @ U).tanh() / (carry["t"] + 1).to(pb.float64)
     return {"h": h, "t": carry["t"] + 1}, [h.sum(-1), carry["t"]]
 
 

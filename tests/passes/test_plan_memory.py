@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pullback.backends.native.schedule import Schedule, Task, schedule
+from pullback.backends.native.schedule import Schedule, schedule
+from pullback.backends.native.tasks import Task
 from pullback.passes import plan_memory as module
 from pullback.passes.plan_memory import ALIGNMENT, Lifetime, MemoryPlan, plan_memory
 from tests.backends.native.larger_programs import LargerProgram, larger_programs

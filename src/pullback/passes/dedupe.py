@@ -1,12 +1,13 @@
 """Compute once what stands twice, and let values pass straight through nodes that do nothing."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 import numpy as np
 
 from pullback.ir.node import Node, Value
-from pullback.ir.program import Program, Recorder, apply_again, recording
+from pullback.ir.program import Program, apply_again
+from pullback.passes.rebuild import rebuild
 
 
 def dedupe(program: Program) -> Program:
@@ -14,22 +15,18 @@ def dedupe(program: Program) -> Program:
 
     `detach`, which does nothing but stop gradients, is left out: no gradient is taken of a finished program.
     """
-    recorder = Recorder()
-    found = recorder.inputs_of(program)
     known: dict[Hashable, tuple[Value, ...]] = {}
-    with recording(recorder):
-        for node in program.nodes:
-            inputs = [found[x] for x in node.inputs]
-            if node.op.name == "detach":
-                results: tuple[Value, ...] = (inputs[0],)
-            else:
-                key = (node.op.name, tuple(inputs), frozen(node.params))
-                if key not in known:
-                    known[key] = _again(node, inputs)
-                results = known[key]
-            found.update((y, r) for y, r in zip(node.outputs, results, strict=True) if y is not None)
-    outputs = tuple(found[y] for y in program.outputs)
-    return Program(tuple(found[x] for x in program.inputs), tuple(recorder.nodes), outputs)
+
+    def remake(node: Node, new: Callable[[Value], Value]) -> Iterable[tuple[Value | None, Value]]:
+        inputs = [new(x) for x in node.inputs]
+        if node.op.name == "detach":
+            return [(node.outputs[0], inputs[0])]
+        key = (node.op.name, tuple(inputs), frozen(node.params))
+        if key not in known:
+            known[key] = _again(node, inputs)
+        return zip(node.outputs, known[key], strict=True)
+
+    return rebuild(program, program.nodes, remake)
 
 
 def _again(node: Node, inputs: list[Value]) -> tuple[Value, ...]:

@@ -1,11 +1,12 @@
 """Write out programs within programs, so that what they do is scheduled with all the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from pullback.ir.node import Value
+from pullback.ir.node import Node, Value
 from pullback.ir.program import Program, Recorder, apply_again, recording
 from pullback.passes.dead_code import drop_dead_code
 from pullback.passes.dedupe import dedupe
+from pullback.passes.rebuild import rebuild
 
 
 def inline_calls(program: Program) -> Program:
@@ -39,16 +40,12 @@ def _without_attached(program: Program) -> Program:
     """The program in which the results of a function stand for themselves, without the gradient written for them."""
     if all(node.op.name != "attach_gradient" for node in program.nodes):
         return program
-    recorder = Recorder()
-    found = recorder.inputs_of(program)
-    with recording(recorder):
-        for node in program.nodes:
-            inputs = [found[x] for x in node.inputs]
-            attached = node.op.name == "attach_gradient"
-            results = inputs[node.params["inputs"] :] if attached else apply_again(node, inputs)
-            for old, new in zip(node.outputs, results, strict=True):
-                if old is not None:
-                    found[old] = new
-                    new.name = new.name or old.name
-    outputs = tuple(found[y] for y in program.outputs)
-    return Program(tuple(found[x] for x in program.inputs), tuple(recorder.nodes), outputs)
+
+    def remake(node: Node, new: Callable[[Value], Value]) -> Iterable[tuple[Value | None, Value]]:
+        inputs = [new(x) for x in node.inputs]
+        attached = node.op.name == "attach_gradient"
+        return zip(
+            node.outputs, inputs[node.params["inputs"] :] if attached else apply_again(node, inputs), strict=True
+        )
+
+    return rebuild(program, program.nodes, remake)

@@ -7,9 +7,15 @@ from pullback.passes.dead_code import drop_dead_code
 from pullback.passes.dedupe import dedupe
 from pullback.passes.inline_calls import inline_calls
 from pullback.passes.lay_out_products import lay_out_products
+from pullback.passes.prepare_loops import prepare_loops
 from pullback.passes.simplify import simplify
+from pullback.passes.trim_loops import trim_loops
 
-PASSES: dict[str, Callable[[Program], Program]] = {"dedupe": dedupe, "drop_dead_code": drop_dead_code}
+PASSES: dict[str, Callable[[Program], Program]] = {
+    "dedupe": dedupe,
+    "drop_dead_code": drop_dead_code,
+    "trim_loops": trim_loops,
+}
 
 # They may change last bits and what the program looks like, so only the native backend runs them. After `inline_calls`
 # nothing may run that merges equal nodes which stood apart: that would undo checkpoints.
@@ -17,6 +23,7 @@ NATIVE_PASSES: dict[str, Callable[[Program], Program]] = {
     "inline_calls": inline_calls,
     "simplify": simplify,
     "lay_out_products": lay_out_products,
+    "prepare_loops": lambda program: prepare_loops(program, run_native_passes),
 }
 
 

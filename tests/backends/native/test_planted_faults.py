@@ -102,15 +102,6 @@ def never_stopping(true: Any) -> Any:
     return find
 
 
-def never_meeting(true: Any) -> Any:
-    def find(self: Any) -> None:
-        true(self)
-        for task in self.tasks:
-            task.meet = False
-
-    return find
-
-
 def all_of_row(name: str) -> Callable[[], None]:
     return lambda: test_every_op.test_every_case_of_the_row(ROWS[name], False)
 
@@ -170,7 +161,7 @@ FAULTS: dict[str, tuple[Plant, Callable[[], None]]] = {
         lambda: test_every_op.test_products_of_views("every second row", "as it is"),
     ),
     "no thread waits for another": (
-        replaced(schedule._Scheduler, "_find_meetings", never_meeting),
+        replaced(schedule, "find_meetings", lambda true: lambda tasks: None),
         lambda: test_schedule.test_threads_of_workloads_meet("W2"),
     ),
     "an input is written over that others read later": (
@@ -194,7 +185,7 @@ FAULTS: dict[str, tuple[Plant, Callable[[], None]]] = {
         state("detached weights are kept"),
     ),
     "a wrong index stops nothing": (
-        replaced(schedule._Scheduler, "_find_meetings", never_stopping),
+        replaced(schedule._Scheduler, "_find_commits", never_stopping),
         test_wrong_indices.test_a_wrong_index_in_the_first_call,
     ),
     "learning rates are read once": (

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 
 import pullback as pb
 from pullback.backends.native.epochs import NativeEpoch
-from pullback.backends.native.schedule import Buffer, Schedule, Task, schedule
+from pullback.backends.native.schedule import Schedule, schedule
+from pullback.backends.native.tasks import Buffer, Task
 from pullback.ir.program import Program
 from tests.backends.native.larger_programs import LargerProgram, larger_programs
 from tests.backends.native.workloads import WORKLOADS

@@ -10,10 +10,11 @@ import numpy as np
 
 from pullback.backends.native import openblas
 from pullback.backends.native.compiler import Compilation, compile_kernels, symbol
-from pullback.backends.native.executor_ir import MEET, STOP_ON_FLAG
+from pullback.backends.native.executor_ir import APART, LOOP, MEET, STOP_ON_FLAG
 from pullback.backends.native.hardware import threads as machine_threads
 from pullback.backends.native.runtime import Plan
-from pullback.backends.native.schedule import CHECKED, Argument, Buffer, Schedule, Task, schedule
+from pullback.backends.native.schedule import CHECKED, Schedule, schedule
+from pullback.backends.native.tasks import Argument, Buffer, Task, every_task, words_of
 from pullback.base.dtypes import Array, float32
 from pullback.base.errors import IndexOutOfRange
 from pullback.ir.program import Program
@@ -58,7 +59,7 @@ class Executable:
             lambda dtype: (library.sgemm if dtype is float32 else library.dgemm, library.set_threads),
         )
         self.in_place = self.schedule.in_place
-        self.tasks = self.schedule.tasks
+        self.tasks = list(every_task(self.schedule.tasks))  # loops, and the tasks in them behind them
         self.compilation = self._compile()
         self._can_fail = self.schedule.can_fail
         self._lay_out()
@@ -78,12 +79,15 @@ class Executable:
         self.arena = aligned_bytes(self.schedule.memory.peak)
         self.flag = np.zeros(1, np.int64)
         words: list[int] = []
-        starts: list[int] = []
+        places: list[int] = []  # of each task's arguments, within the loop that it is in
         self._input_words: dict[int, list[tuple[int, int]]] = {}
         self._result_words: dict[int, list[tuple[int, int]]] = {}
-        for task in self.tasks:
-            starts.append(len(words))
-            words += [self._word(argument, len(words) + i) for i, argument in enumerate(task.arguments)]
+        self._tables: list[Argument] = []  # kept, as their addresses stand among the words
+        for task in self.schedule.tasks:
+            arguments, (begin, *inside) = words_of(task)
+            self._tables += arguments
+            places += [len(words) + begin, *inside]
+            words += [self._word(argument, len(words) + i) for i, argument in enumerate(arguments)]
         self.words = np.array(words or [0], np.int64)
         # Written through a view of C integers, which takes half the time that NumPy takes.
         self._argument_words = (ctypes.c_int64 * len(self.words)).from_buffer(self.words.data)
@@ -92,23 +96,48 @@ class Executable:
         self._numbers_of_plans: list[list[int]] = []
         numbers: list[int] = []
         base = address_of(self.words)
-        doubtful = False  # whether an index may have been found out of range since threads last agreed that none was
-        for i, task in enumerate(self.tasks):
+        outermost = {id(task) for task in self.schedule.tasks}
+        for i, (task, doubtful) in enumerate(self._with_doubt()):
             if task.node is not None:
                 self._close(group, numbers)
                 group, numbers = [], []
                 self.plans.append(task)
                 self._numbers_of_plans.append([i])
                 continue
-            flags = (MEET if task.meet and group else 0) | (STOP_ON_FLAG if task.commits and doubtful else 0)
-            doubtful = (doubtful and not task.commits) or self.schedule.flag in task.writes
-            group.append([self.compilation.addresses[task.text], base + 8 * starts[i], task.chunks, flags])
+            is_outer = id(task) in outermost
+            flags = (MEET if task.meet and (group or not is_outer) else 0) | (STOP_ON_FLAG if doubtful else 0)
+            flags |= (LOOP | (APART if task.loop.apart else 0)) if task.loop else 0
+            kernel = 0 if task.loop else self.compilation.addresses[task.text]
+            group.append([kernel, (base if is_outer else 0) + 8 * places[i], task.chunks, flags])
             numbers.append(i)
         self._close(group, numbers)
         first = self.plans[0] if len(self.plans) == 1 else None
         self.only_plan = first if isinstance(first, Plan) else None  # where nothing is left to NumPy
         self._inputs: dict[int, Array] = {}
         self._results: dict[int, Array] = {}
+
+    def _with_doubt(self) -> list[tuple[Task, bool]]:
+        """Each task, and whether it must ask first if an index was found out of range: it writes what outlives the run.
+
+        Once threads agree that none was, they need not ask again before an index is looked at. A loop that looks at
+        indices may have found one in an earlier turn; threads that go through it apart can only ask before it.
+        """
+        doubt, found = False, []
+
+        def visit(task: Task, asks: bool) -> None:
+            nonlocal doubt
+            checks, apart = self.schedule.flag in task.writes, task.loop is not None and task.loop.apart
+            doubt = doubt or (checks and task.loop is not None and not apart)
+            stops = asks and task.commits and doubt and (task.loop is None or apart)
+            found.append((task, stops))
+            doubt = doubt and not stops
+            for inner in task.loop.tasks if task.loop else ():
+                visit(inner, asks and not apart)
+            doubt = doubt or checks
+
+        for task in self.schedule.tasks:
+            visit(task, True)
+        return found
 
     def _close(self, group: list[list[int]], numbers: list[int]) -> None:
         if group:
@@ -132,7 +161,7 @@ class Executable:
         return 0
 
     def _choose_threads(self) -> int:
-        work = sum(task.flops + task.nbytes for task in self.tasks)
+        work = sum((task.flops + task.nbytes) * task.times for task in self.tasks)
         parallel = any(task.chunks > 1 for task in self.tasks)
         return machine_threads().count if parallel and work > SMALL_WORK else 1
 

@@ -29,9 +29,10 @@ declare i32 @QueryPerformanceCounter(ptr)
 
 TIMING = """
 ; A thread's share of a task, while thread 0 looks at the clock.
-define internal void @time_task(ptr %control, ptr %task, i64 %i, i64 %thread, i64 %threads) nounwind noinline {
+define internal void @time_task(ptr %control, ptr %task, i64 %i, i64 %base, i64 %thread, i64 %threads)
+    nounwind noinline {
   %start = call i64 @now()
-  call void @do_task(ptr %task, i64 %thread, i64 %threads)
+  call void @do_task(ptr %task, i64 %base, i64 %thread, i64 %threads)
   call void @note(ptr %control, i64 %i, i64 %start, i64 %thread, i64 1)
   ret void
 }

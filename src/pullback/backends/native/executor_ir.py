@@ -8,6 +8,10 @@ Every thread walks the same list and does its share of each task:
             kernel(arguments, first chunk, end of chunks)
         meet; the last to come counts the step and decides whether there is another
 
+A task may be a loop over the tasks behind it. Each thread then has a copy of all their arguments, in which addresses
+move on from turn to turn. All threads walk through every turn together, or, where turns do not need one another, each
+thread does its share of the turns alone.
+
 A kernel is a function `void (ptr arguments, i64 first, i64 end)` that works on chunks first <= c < end. What the
 words of a task, of a control block and of a worker's desk mean is said by the constants below.
 """
@@ -17,12 +21,21 @@ import sys
 import time
 from string import Template
 
+from pullback.backends.native import executor_tasks
 from pullback.backends.native.executor_clock import POSIX_CLOCK, TIMING, WINDOWS_CLOCK
 
 # A task is four words: the kernel's address, its arguments' address, the number of chunks, and flags.
 TASK_WORDS, CHUNKS, FLAGS = 4, 2, 3
 MEET = 1  # flag: all threads have finished all earlier tasks before this one starts
 STOP_ON_FLAG = 2  # flag: meet, and run nothing from here on when the word at FLAG is not 0
+LOOP = 4  # flag: a loop; its arguments are a block as below, and as many tasks as that says stand behind it
+APART = 8  # flag, beside LOOP: threads share out the turns, and each does its own alone
+
+# A loop's block: turns, tasks inside (those of loops within included), arguments of them all, the address of a table,
+# and then the arguments as they are in the first turn. The table says for each by how much it grows from turn to turn,
+# and then for each by how much from thread to thread. The arguments' address of a task in a loop is an offset into
+# these, in bytes.
+TURNS, INSIDE, ARGUMENTS, GROWTH, BLOCK = 0, 1, 2, 3, 4
 
 # A control block is an array of 64-bit words on two cache lines of their own for each that threads write (processors
 # fetch lines in pairs). Set before a run: where the tasks are and how many; the address of the word that kernels set
@@ -163,105 +176,7 @@ wait:
 }
 """
 
-_TASK = """
-; A thread's share of a task, rounded up: thread 0, which is there first, does what one thread does alone.
-define internal void @do_task(ptr %task, i64 %thread, i64 %threads) nounwind {
-entry:
-  %kernel = load ptr, ptr %task
-  %arguments_at = getelementptr i64, ptr %task, i64 1
-  %arguments = load ptr, ptr %arguments_at
-  %chunks_at = getelementptr i64, ptr %task, i64 2
-  %chunks = load i64, ptr %chunks_at
-  %alone = icmp eq i64 %threads, 1
-  br i1 %alone, label %whole, label %divide
-divide:
-  %exact = mul i64 %thread, %chunks
-  %up = sub i64 %threads, 1
-  %scaled = add i64 %exact, %up
-  %part = udiv i64 %scaled, %threads
-  %scaled_end = add i64 %scaled, %chunks
-  %part_end = udiv i64 %scaled_end, %threads
-  br label %whole
-whole:
-  %first = phi i64 [ 0, %entry ], [ %part, %divide ]
-  %end = phi i64 [ %chunks, %entry ], [ %part_end, %divide ]
-  %any = icmp slt i64 %first, %end
-  br i1 %any, label %work, label %done
-work:
-  call void %kernel(ptr %arguments, i64 %first, i64 %end)
-  br label %done
-done:
-  ret void
-}
-"""
-
-_STEP = """
-; Whether it came to the end of the list.
-define internal i1 @do_tasks(ptr %control, i64 %thread, i64 %threads) nounwind {
-entry:
-  %tasks = load ptr, ptr %control
-  %count_at = getelementptr i64, ptr %control, i64 $COUNT
-  %count = load i64, ptr %count_at
-  %profile_at = getelementptr i64, ptr %control, i64 $PROFILE
-  %profile = load i64, ptr %profile_at
-  %profiled = icmp ne i64 %profile, 0
-  %goes_on_at = getelementptr i64, ptr %control, i64 $GOES_ON
-  br label %head
-head:
-  %i = phi i64 [ 0, %entry ], [ %following, %next ]
-  %shared = phi i64 [ 0, %entry ], [ %shared_now, %next ]
-  %more = icmp slt i64 %i, %count
-  br i1 %more, label %body, label %whole
-body:
-  %place = mul i64 %i, $TASK_WORDS
-  %task = getelementptr i64, ptr %tasks, i64 %place
-  %flags_at = getelementptr i64, ptr %task, i64 $FLAGS
-  %flags = load i64, ptr %flags_at
-  %meeting_flags = and i64 %flags, $MEET_OR_STOP
-  %flagged = icmp ne i64 %meeting_flags, 0
-  %stop_flag = and i64 %flags, $STOP_ON_FLAG
-  %stops = icmp ne i64 %stop_flag, 0
-  br i1 %flagged, label %meeting, label %go
-meeting:
-  br i1 %profiled, label %timed_meeting, label %plain_meeting
-plain_meeting:
-  call void @meet(ptr %control, i64 %threads, i1 %stops, i1 0)
-  br label %met
-timed_meeting:
-  call void @time_meeting(ptr %control, i64 %shared, i64 %thread, i64 %threads, i1 %stops)
-  br label %met
-met:
-  br i1 %stops, label %check, label %go
-check:
-  %goes_on = load i64, ptr %goes_on_at
-  %halted = icmp eq i64 %goes_on, 0
-  br i1 %halted, label %broken_off, label %go
-go:
-  br i1 %profiled, label %timed, label %plain
-plain:
-  call void @do_task(ptr %task, i64 %thread, i64 %threads)
-  br label %next
-timed:
-  call void @time_task(ptr %control, ptr %task, i64 %i, i64 %thread, i64 %threads)
-  br label %next
-next:
-  %following = add i64 %i, 1
-  %chunks_at = getelementptr i64, ptr %task, i64 2
-  %chunks = load i64, ptr %chunks_at
-  %is_shared = icmp sgt i64 %chunks, 1
-  %shared_now = select i1 %is_shared, i64 %i, i64 %shared
-  br label %head
-whole:
-  br i1 %profiled, label %timed_end, label %end
-timed_end:
-  call void @time_meeting(ptr %control, i64 %shared, i64 %thread, i64 %threads, i1 0)
-  br label %end
-end:
-  ret i1 1
-broken_off:
-  ret i1 0
-}
-
+_STEPS = """
 ; Everything that one thread does in a run.
 define internal void @do_steps(ptr %control, i64 %thread) nounwind noinline {
 entry:
@@ -271,7 +186,7 @@ entry:
   %mode = call i64 @flush_denormals()
   br label %step
 step:
-  %whole = call i1 @do_tasks(ptr %control, i64 %thread, i64 %threads)
+  %whole = call i1 @do_step(ptr %control, i64 %thread, i64 %threads)
   br i1 %whole, label %finish, label %end
 finish:
   call void @meet(ptr %control, i64 %threads, i1 0, i1 1)
@@ -534,7 +449,8 @@ def executor_text(machine: str = "", has_threads: bool = HAS_THREADS) -> str:
     """
     family = _family(machine or platform.machine())
     clock = POSIX_CLOCK if has_threads else WINDOWS_CLOCK
-    parts = [_WAITING, _MEETING, _TASK, TIMING, _STEP, _RUN, clock, _PROCESSORS[family]]
+    walking = [executor_tasks.TASK, TIMING, executor_tasks.LOOPS, executor_tasks.STEP, _STEPS]
+    parts = [_WAITING, _MEETING, *walking, _RUN, clock, _PROCESSORS[family]]
     if has_threads:
         parts += [_WORKER, _TEAM]
     words = {name: value for name, value in globals().items() if name.isupper() and isinstance(value, int | str)}

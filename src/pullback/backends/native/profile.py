@@ -15,7 +15,7 @@ from pullback.backends.native import hardware, peaks
 from pullback.backends.native.executable import Executable, address_of, empty_array
 from pullback.backends.native.plan_loops import LoopPlan
 from pullback.backends.native.products import ProductPlan
-from pullback.backends.native.schedule import Task
+from pullback.backends.native.tasks import Task, every_task
 from pullback.backends.report import Kernel, Making, Memory, Report, bytes_text, places_of
 from pullback.base.dtypes import Array, float32, float64
 from pullback.ir.node import Node
@@ -40,6 +40,7 @@ def profile(executable: Executable, arguments: int, name: str, calls: int, secon
     kernels = [
         _limited(_kernel(executable, task, mine, took, took / total), task, found, cached)
         for task, mine, took in zip(executable.tasks, nodes, task_seconds, strict=True)
+        if task.loop is None
     ]
     made = executable.compilation
     return Report(
@@ -96,7 +97,11 @@ class _Copy:
 # What each kernel is
 def _served(executable: Executable) -> list[list[Node]]:
     """For each task all nodes that it serves: also those that its operands are read through, and constants."""
-    served = [list(task.serves) for task in executable.tasks]
+    served = [
+        [*task.serves, *(() if task is outer else outer.serves)]
+        for outer in executable.schedule.tasks
+        for task in every_task([outer])
+    ]
     place: dict[Node, set[int]] = {}
     for i, nodes in enumerate(served):
         for node in nodes:
@@ -118,7 +123,8 @@ def _kernel(executable: Executable, task: Task, nodes: Sequence[Node], seconds: 
     threads = min(executable.threads, task.chunks)
     return Kernel(
         task.kind, _what(task), _ops(task.serves), places_of(task.serves) if task.serves else (),
-        tuple(sorted(numbers[n] for n in nodes)), 1, threads, seconds, share, task.flops, task.nbytes,
+        tuple(sorted(numbers[n] for n in nodes if n in numbers)), task.times, threads, seconds, share,
+        task.flops * task.times, task.nbytes * task.times,
         why_numpy=_why_numpy(task.node) if task.node is not None else "",
     )  # fmt: skip
 

@@ -3,6 +3,8 @@
     y = x
     for each entry i of the index, in order: y[index[i]] (+)= updates[i]
 
+Where x is state that y takes the place of, the first line is left out: what is not named stays as it is.
+
 A chunk has a part of what is written, and takes from the updates what falls into it: some of the arrays before the
 axis, some places along the axis, some columns behind it. So every entry gets its updates in the order of the index,
 however many threads there are. Places are shared out in ranges where there is more to copy than to update, else in
@@ -95,7 +97,11 @@ def _build(s: _Scatter, symbol: str) -> str:
         places = w.share(along, parts[1], s.n) if s.in_ranges else (along, I64(s.n))
         columns = w.share(behind, parts[2], s.inner, s.narrowest)
         with w.loop(*w.share(before, parts[0], s.outer), "outer") as outer:
-            _start(w, s, outer, places, columns)
+            if s.known is not None:
+                _start(w, s, outer, places, columns)
+            else:
+                with b.if_then(b.icmp_unsigned("!=", w.pointers[0], target)):  # else the numbers of x are there
+                    _start(w, s, outer, places, columns)
             with w.loop(0, s.m, "entry") as entry:
                 place = _named_place(w, s.n, index, entry, bad)
                 with b.if_then(_is_mine(w, s, place, places)):

@@ -6,70 +6,25 @@ nothing else needs the old numbers any more.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pullback.backends.native import specials
+from pullback.backends.native.hardware import threads
 from pullback.backends.native.indices import View, strides_of, view_of
 from pullback.backends.native.loops import build_kernel
+from pullback.backends.native.nested import Place, moved_task
 from pullback.backends.native.plan_loops import LoopPlan
 from pullback.backends.native.products import ProductPlan, build_product, plan_product
-from pullback.base.dtypes import Array
+from pullback.backends.native.tasks import Argument, Buffer, Growth, Loop, Task, every_task, find_meetings
 from pullback.ir.node import Node, Value
 from pullback.ir.program import Program
 from pullback.passes.fuse import Group, fuse
 from pullback.passes.kinds import MOVEMENT
-from pullback.passes.plan_memory import Lifetime, MemoryPlan, plan_memory
+from pullback.passes.plan_memory import ALIGNMENT, Lifetime, MemoryPlan, plan_memory
 
 # They look at indices.
 CHECKED = frozenset(["gather", "scatter", "scatter_add"])
-
-
-@dataclass(eq=False)
-class Buffer:
-    """A piece of memory: `kind` is `input`, `constant`, `result`, `arena` or `flag`; `place` its number among those.
-
-    `offset` is the first byte, for the arena once memory is planned.
-    """
-
-    kind: str
-    nbytes: int
-    place: int = 0
-    offset: int = 0
-    array: Array | None = None
-
-
-@dataclass
-class Argument:
-    """One 64-bit word that a kernel gets: a buffer's address and an offset in bytes, or a number."""
-
-    buffer: Buffer | None = None
-    number: int = 0
-
-
-@dataclass
-class Task:
-    """A kernel on its arguments, or a node that NumPy computes.
-
-    `text` tells equal kernels, `build` writes one's LLVM module under the name it is given. `reads` and `writes` are
-    the buffers touched. `serves` are the program's nodes that the task computes.
-    """
-
-    kind: str
-    serves: list[Node]
-    reads: list[Buffer]
-    writes: list[Buffer]
-    arguments: list[Argument] = field(default_factory=list)
-    chunks: int = 1
-    text: str = ""
-    build: Callable[[str], str] | None = None
-    flops: int = 0
-    nbytes: int = 0
-    meet: bool = False  # threads wait for one another before it
-    node: Node | None = None
-    operands: list[tuple[Buffer, Any]] = field(default_factory=list)  # of NumPy: buffers and types
-    commits: bool = False  # writes what outlives the run: must not run after an error
-    plan: LoopPlan | ProductPlan | None = None  # how loops and products are cut
 
 
 @dataclass
@@ -90,6 +45,11 @@ class Schedule:
     def can_fail(self) -> bool:
         """Whether an index may turn out to be out of range."""
         return any(self.flag in task.writes for task in self.tasks)
+
+    @property
+    def is_native(self) -> bool:
+        """Whether nothing is left to NumPy."""
+        return all(task.node is None for task in every_task(self.tasks))
 
 
 def schedule(program: Program, replaced: Mapping[int, int], gemm: Callable[[Any], tuple[int, int]]) -> Schedule:
@@ -134,7 +94,8 @@ class _Scheduler:
             self._add_group(group)
         self._write_back(results)
         memory = self._plan_arena()
-        self._find_meetings()
+        find_meetings(self.tasks)
+        self._find_commits()
         early = frozenset(j for j, value in enumerate(self.program.outputs) if self._is_early(value))
         return Schedule(
             self.program, self.tasks, self.buffers, results, self.in_place, self.flag, memory, self.groups, early
@@ -151,7 +112,7 @@ class _Scheduler:
             fresh = {
                 (n.inputs[1], n.inputs[0].shape[n.params["axis"]]) for n in nodes if n.op.name in CHECKED
             } - checked
-            if fresh:
+            if fresh or any(_checks_within(n) for n in nodes):
                 last = i
             if not any(n.op.name == "slice" for n in nodes):  # else it may not have looked at all of them
                 checked |= fresh
@@ -190,7 +151,9 @@ class _Scheduler:
             return False  # an index out of range is found when some is written already
         if group not in readers:
             return plan is None or group.roots[new] != "column"
-        if plan is None or len(plan.stages) > 1 or group.roots[new] != "full" or old in plan.shared.values():
+        if plan is None:
+            return _is_scattered_into(old, new)
+        if len(plan.stages) > 1 or group.roots[new] != "full" or old in plan.shared.values():
             return False
         if plan.reads_in_order(old):
             plan.shared[new] = old
@@ -285,17 +248,9 @@ class _Scheduler:
             found[key].offset = offset
         return plan
 
-    def _find_meetings(self) -> None:
-        """Where threads must wait for one another: memory that a task touches was touched since they last met."""
-        since: list[Task] = []
-        for task in self.tasks:
+    def _find_commits(self) -> None:
+        for task in every_task(self.tasks):
             task.commits = any(b.kind in ("input", "result") for b in task.writes)
-            if task.node is not None:
-                since = []
-                continue
-            if any(_collide(task, earlier) for earlier in since):
-                task.meet, since = True, []
-            since.append(task)
 
     # Tasks
     def _add_group(self, group: Group) -> None:
@@ -304,6 +259,8 @@ class _Scheduler:
             return
         (node,) = {v.node for v in group.roots if v.node is not None}
         if node.op.name == "matmul" and self._add_product(node, group):
+            return
+        if node.op.name == "scan" and self._add_loop(node, group):
             return
         if specials.is_native(node):
             self._add_special(node, group)
@@ -422,13 +379,76 @@ class _Scheduler:
         if scratch is not None:
             pointers.append(scratch)
         writes = [target, *([self.flag] if special.can_fail else []), *([scratch] if scratch else [])]
-        touched = [b for i, b in enumerate(operands) if i not in special.unread] + [target]
+        written = operands[-1] if target in operands else target  # into what stands there, or all anew
+        touched = [b for i, b in enumerate(operands) if i not in special.unread and b is not target] + [written]
         self.tasks.append(
             Task(
                 node.op.name, [node], operands, writes, [Argument(p) for p in pointers], special.chunks, special.text,
                 special.build, _flops([node]), sum(b.nbytes for b in touched),
             )
         )  # fmt: skip
+
+    def _add_loop(self, node: Node, group: Group) -> bool:
+        """A loop over the tasks of a program within the program; False where NumPy has a part in them.
+
+        What is carried on lies in one place, where each turn writes it anew.
+        """
+        params, body = node.params, node.params["program"]
+        carries, rows, turns = params["carries"], params["carries"] + params["sequences"], params["length"]
+        inner = schedule(body, {i: i for i in range(carries)}, self.gemm)
+        if not inner.is_native:
+            return False
+        operands = [self._materialised(x, group)[0] for x in node.inputs]
+        results = [
+            self._buffer(y) if y is not None else Buffer("arena", t.nbytes)
+            for y, t in zip(node.outputs, node.types, strict=True)
+        ]
+        self.tasks += [self._copy(x, y, [node]) for x, y in zip(operands[:carries], results, strict=False)]
+        for j in range(carries):
+            if j not in inner.in_place.values():
+                inner.tasks.append(self._copy(inner.results[j], inner.buffers[body.inputs[j]], [node]))
+        apart = carries == 0
+        find_meetings(inner.tasks)
+        inner.tasks[0].meet = not apart and any(task.chunks > 1 for task in every_task(inner.tasks))
+        size = -(-inner.memory.peak // ALIGNMENT) * ALIGNMENT
+        arena = Buffer("arena", size * (threads().count if apart else 1))
+        first = turns - 1 if params["reverse"] else 0
+        step = -1 if params["reverse"] else 1
+
+        def place(buffer: Buffer, nbytes: int, moves: bool) -> Place:
+            return Place(buffer, first * nbytes, Growth(step * nbytes)) if moves else Place(buffer)
+
+        inputs = [
+            place(x, v.type.nbytes, carries <= i < rows)
+            for i, (x, v) in enumerate(zip([*results[:carries], *operands[carries:]], body.inputs, strict=True))
+        ]
+        outputs = [
+            place(y, v.type.nbytes, j >= carries) for j, (y, v) in enumerate(zip(results, body.outputs, strict=True))
+        ]
+        spare = {j: Buffer("arena", body.outputs[j].type.nbytes) for j in range(carries)}
+        outputs[:carries] = [Place(buffer) for buffer in spare.values()]
+
+        def whereto(buffer: Buffer) -> Place:
+            if buffer.kind == "arena":
+                return Place(arena, buffer.offset, Growth(0, size))
+            if buffer.kind == "flag":
+                return Place(self.flag)
+            return (
+                Place(buffer)
+                if buffer.kind == "constant"
+                else (inputs if buffer.kind == "input" else outputs)[buffer.place]
+            )
+
+        tasks = [moved_task(task, whereto, turns) for task in inner.tasks]
+        every = list(every_task(tasks))
+        self.tasks.append(
+            Task(
+                "loop", [node], list(dict.fromkeys(b for task in every for b in task.reads)),
+                list(dict.fromkeys(b for task in every for b in task.writes)),
+                chunks=turns if apart else max(task.chunks for task in every), loop=Loop(turns, tasks, apart),
+            )
+        )  # fmt: skip
+        return True
 
     def _add_numpy(self, node: Node, group: Group) -> None:
         operands = [(self._materialised(x, group)[0], x.type) for x in node.inputs]
@@ -440,6 +460,21 @@ class _Scheduler:
                 nbytes=sum(b.nbytes for b in (*(b for b, _ in operands), *targets) if b is not None),
             )
         )  # fmt: skip
+
+
+def _checks_within(node: Node) -> bool:
+    """Whether a program within the program may find an index out of range."""
+    program = node.params.get("program")
+    return program is not None and any(n.op.name in CHECKED or _checks_within(n) for n in program.nodes)
+
+
+def _is_scattered_into(old: Value, new: Value) -> bool:
+    """Whether a scatter writes some places of the old numbers and leaves the others as they are."""
+    node = new.node
+    if node is None or node.op.name not in ("scatter", "scatter_add"):
+        return False
+    x, *others = node.inputs
+    return x is old and old not in others
 
 
 def _flops(nodes: Sequence[Node]) -> int:
@@ -463,20 +498,3 @@ def _taken_bytes(value: Value, nodes: Sequence[Node]) -> int:
                 return value.type.nbytes
             taken += node.types[0].nbytes if x is value else 0
     return taken or value.type.nbytes
-
-
-def _collide(task: Task, earlier: Task) -> bool:
-    """Whether two tasks touch the same memory, one of them writing, on what may be different threads."""
-    if task.chunks == 1 and earlier.chunks == 1:
-        return False  # thread 0 runs both
-    return any(_overlap(a, b) for a in task.writes for b in (*earlier.reads, *earlier.writes)) or any(
-        _overlap(a, b) for a in task.reads for b in earlier.writes
-    )
-
-
-def _overlap(a: Buffer, b: Buffer) -> bool:
-    if a is b:
-        return True
-    if a.kind != "arena" or b.kind != "arena":
-        return False
-    return a.offset < b.offset + max(b.nbytes, 1) and b.offset < a.offset + max(a.nbytes, 1)
