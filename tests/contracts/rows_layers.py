@@ -135,12 +135,12 @@ MODULES = {
     name: thing for name, thing in vars(pb.nn).items() if isinstance(thing, type) and issubclass(thing, pb.nn.Module)
 }
 CONTAINERS = {"Module", "Sequential", "ModuleList", "ModuleDict", "ParameterList"}
-# PyTorch writes these in C, or chooses between two, so that their parameters cannot be looked up.
+# PyTorch writes these in C, chooses between two, or takes anything, so that their parameters cannot be looked up.
 WITHOUT_SIGNATURE = set(
-    "adaptive_avg_pool1d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d avg_pool1d avg_pool2d avg_pool3d "
-    "bilinear channel_shuffle conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d "
-    "cosine_similarity gelu hardshrink linear logsigmoid max_pool1d max_pool2d max_pool3d one_hot pairwise_distance "
-    "pixel_shuffle pixel_unshuffle prelu scaled_dot_product_attention softplus softshrink".split()
+    "GRU LSTM RNN adaptive_avg_pool1d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d avg_pool1d "
+    "avg_pool2d avg_pool3d bilinear channel_shuffle conv1d conv2d conv3d conv_transpose1d conv_transpose2d "
+    "conv_transpose3d cosine_similarity gelu hardshrink linear logsigmoid max_pool1d max_pool2d max_pool3d one_hot "
+    "pairwise_distance pixel_shuffle pixel_unshuffle prelu scaled_dot_product_attention softplus softshrink".split()
 )
 # PyTorch has none of these.
 OWN = set(
@@ -148,7 +148,7 @@ OWN = set(
     "alibi_bias alibi_slopes rotary_embedding sinusoidal_positions swiglu".split()
 )
 
-SIGNATURES = [SignatureRow("nn", name) for name in sorted(MODULES.keys() - OWN)] + [
+SIGNATURES = [SignatureRow("nn", name) for name in sorted(MODULES.keys() - OWN - WITHOUT_SIGNATURE)] + [
     SignatureRow("nn.functional", name) for name in pb.nn.functional.__all__ if name not in WITHOUT_SIGNATURE | OWN
 ]
 

@@ -123,6 +123,7 @@ from pullback.nn.pooling import (
     MaxUnpool3d,
 )
 from pullback.nn.positions import LearnedPositionalEmbedding, RotaryEmbedding, SinusoidalPositionalEmbedding
+from pullback.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from pullback.nn.reshaping import Flatten, Unflatten
 from pullback.nn.transformer import (
     Transformer,
@@ -270,4 +271,10 @@ __all__ = [
     "init",
     "summary",
     "utils",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "GRUCell",
+    "LSTMCell",
+    "RNNCell",
 ]

@@ -1,0 +1,135 @@
+"""Rows of recurrence: cells and layers with every option, sequences of different lengths, and the CTC loss."""
+
+from typing import Any
+
+from tests.contracts.calls import Given, calls, of, spread
+from tests.contracts.layer_row import LayerRow
+
+IN, HIDDEN, STEPS, BATCH = 2, 3, 4, 2
+X = spread(STEPS, BATCH, IN, seed=2)
+ALONE = spread(STEPS, IN, seed=3)
+STEP, STEP_ALONE = spread(BATCH, IN, seed=4), spread(IN, seed=5)
+H, C = spread(BATCH, HIDDEN, seed=6), spread(BATCH, HIDDEN, seed=7)
+
+
+def compared(layer: str, *inputs: Given, label: str = "", **options: Any) -> LayerRow:
+    """A row that is compared with PyTorch, and whose gradients are not compared with differences besides."""
+    return LayerRow(layer, inputs, (IN, HIDDEN), options, label, smooth=False, twice=False)
+
+
+def cells(layer: str, *states: Given, **options: Any) -> list[LayerRow]:
+    """A batch, a single input, without biases, with a state; and a small one for differences."""
+    return [
+        LayerRow(layer, (spread(2, 1, seed=12),), (1, 2), options),
+        compared(layer, STEP, **options),
+        compared(layer, STEP_ALONE, **options),
+        compared(layer, STEP, bias=False, **options),
+        *(compared(layer, STEP, state, label="with a state", **options) for state in states),
+    ]
+
+
+def layers(layer: str) -> list[LayerRow]:
+    """One layer and two, one direction and both, every layout; and a small one for differences."""
+    return [
+        LayerRow(layer, (spread(3, 1, 1, seed=12),), (1, 2)),
+        compared(layer, X),
+        compared(layer, ALONE, bidirectional=True),
+        compared(layer, X, bias=False, batch_first=True),
+        compared(layer, X, num_layers=2, bidirectional=True, batch_first=True),
+        compared(layer, X, num_layers=2, dropout=1.0),
+        LayerRow(layer, (X,), (IN, HIDDEN), {"num_layers": 2, "dropout": 0.5}, train=False, smooth=False, twice=False),
+        LayerRow(layer, (of(X.array, "float32"),), (IN, HIDDEN), label="float32", dtype="float32"),
+    ]
+
+
+RECURRENT = [
+    *cells("RNNCell", H),
+    *cells("RNNCell", nonlinearity="relu"),
+    *cells("LSTMCell"),
+    *cells("GRUCell", H),
+    *(row for layer in ("RNN", "LSTM", "GRU") for row in layers(layer)),
+    LayerRow("RNN", (spread(2, 1, 1, seed=13),), (1, 1), {"bidirectional": True, "num_layers": 2}),
+    compared("RNN", X, nonlinearity="relu"),
+    compared("RNN", X, spread(1, BATCH, HIDDEN), label="with a state"),
+    compared("GRU", X, spread(2, BATCH, HIDDEN), label="with a state", bidirectional=True),
+    compared("GRU", ALONE, spread(1, HIDDEN), label="with a state"),
+    LayerRow("LSTM", (spread(2, 1, 1, seed=12),), (1, 2), {"proj_size": 1}),
+    compared("LSTM", X, proj_size=2),
+    compared("LSTM", X, proj_size=2, num_layers=2, bidirectional=True, bias=False),
+]
+
+LAYERS = RECURRENT
+
+# An LSTM takes its state as a pair, and sequences of different lengths come packed: lines that make both.
+MADE = "m = lib.nn.{layer}.double(); [p.data.copy_(w[: p.numel()].reshape(p.shape)) for p in m.parameters()]; "
+NUMBERS = of(spread(200, low=-1.0, high=1.0, seed=8).array, requires_grad=False)
+PACK = "r = lib.nn.utils.rnn; p = r.pack_padded_sequence(x, lib.tensor([2, 4]), enforce_sorted=False); "
+WITH_STATE = calls(
+    f"""
+    {MADE.format(layer="LSTMCell(2, 3)")} m(x[0], (h, c))
+    {MADE.format(layer="LSTM(2, 3)")} m(x, (h[None], c[None]))
+    {MADE.format(layer="LSTM(2, 3, batch_first=True)")} m(x.transpose(0, 1), (h[None], c[None]))
+    {MADE.format(layer="LSTM(2, 3)")} m(x[:, 0], (h[:1], c[:1]))
+    {MADE.format(layer="LSTM(2, 3, proj_size=2)")} m(x, (h[None, :, :2], c[None]))
+    """,
+    x=X, h=H, c=C, w=NUMBERS,
+)  # fmt: skip
+
+
+def of_different_lengths(layer: str, state: str) -> list[Any]:
+    """Packed sequences through a layer: in each layout, both directions, two layers."""
+    both = layer.replace(")", ", bidirectional=True, num_layers=2)")
+    first = layer.replace(")", ", batch_first=True)")
+    seq = "r = lib.nn.utils.rnn; p = r.pack_sequence([x[:, 0], x[:3, 1]]); "
+    return calls(
+        f"""
+        {PACK}{MADE.format(layer=layer)} y, s = m(p); [*r.pad_packed_sequence(y), s]
+        {PACK}{MADE.format(layer=layer)} y, s = m(p, {state}); [*r.pad_packed_sequence(y, padding_value=7.0), s]
+        {PACK}{MADE.format(layer=both)} y, s = m(p); [*r.pad_packed_sequence(y, total_length=6), s, list(y)]
+        {seq}{MADE.format(layer=first)} y, s = m(p, {state}); [*r.pad_packed_sequence(y, batch_first=True), s, list(y)]
+        """,
+        x=X, h=H, c=C, w=NUMBERS,
+    )  # fmt: skip
+
+
+STEPS_OF = {"x": spread(4, 3, 2, seed=9), "k": of([[1, 2, 0], [3, 0, 0], [4, 5, 6]], "int64")}
+PACKING = calls(
+    """
+    r = lib.nn.utils.rnn; list(r.pack_padded_sequence(x, [4, 2, 1]))
+    r = lib.nn.utils.rnn; list(r.pack_padded_sequence(x, [2, 4, 1], enforce_sorted=False))
+    r = lib.nn.utils.rnn; list(r.pack_padded_sequence(k, lib.tensor([2, 1, 3]), True, False))
+    r = lib.nn.utils.rnn; list(r.pack_padded_sequence(x, [2, 2, 1]))
+    r = lib.nn.utils.rnn; r.pack_padded_sequence(x, [2, 4, 1])
+    r = lib.nn.utils.rnn; r.pack_padded_sequence(x, [4, 4, 0])
+    r = lib.nn.utils.rnn; r.pack_padded_sequence(x, [4, 4])
+    r = lib.nn.utils.rnn; r.pad_packed_sequence(r.pack_padded_sequence(x, [3, 3, 1]))
+    r = lib.nn.utils.rnn; r.pad_packed_sequence(r.pack_padded_sequence(x, [3, 3, 1]), True, 9.0, 5)
+    r = lib.nn.utils.rnn; r.pad_packed_sequence(r.pack_padded_sequence(x, [3, 3, 1]), total_length=2)
+    r = lib.nn.utils.rnn; r.pad_packed_sequence(r.pack_padded_sequence(k, [2, 1, 3], True, False), True, 9.0)
+    r = lib.nn.utils.rnn; r.pad_sequence([x[:2, 0], x[:3, 1], x[:1, 2]])
+    r = lib.nn.utils.rnn; r.pad_sequence([x[:2, 0], x[:3, 1], x[:1, 2]], True, 5.0)
+    r = lib.nn.utils.rnn; r.pad_sequence([x[:2, 0], x[:3, 1], x[:1, 2]], padding_side="left")
+    r = lib.nn.utils.rnn; r.pad_sequence(x)
+    r = lib.nn.utils.rnn; r.pad_sequence([k[0, :2], k[2]])
+    r = lib.nn.utils.rnn; r.unpad_sequence(x * 1.0, lib.tensor([3, 1, 2]))
+    r = lib.nn.utils.rnn; r.unpad_sequence(k, lib.tensor([2, 1, 3]), batch_first=True)
+    r = lib.nn.utils.rnn; list(r.pack_sequence([k[2], k[0, :2], k[1, :1]]))
+    r = lib.nn.utils.rnn; list(r.pack_sequence([k[1, :1], k[2], k[0, :2]], enforce_sorted=False))
+    r = lib.nn.utils.rnn; r.pack_sequence([k[1, :1], k[2]])
+    r = lib.nn.utils.rnn; r.unpack_sequence(r.pack_sequence([x[:1, 0], x[:, 1]], enforce_sorted=False))
+    r = lib.nn.utils.rnn; r.invert_permutation(lib.tensor([2, 0, 1]))
+    r = lib.nn.utils.rnn; r.pad_packed_sequence(r.PackedSequence(x[0], lib.tensor([2, 1])))
+    r = lib.nn.utils.rnn; r.pad_packed_sequence(r.PackedSequence(x[0], lib.tensor([2, 1]), lib.tensor([1, 0])))
+    r = lib.nn.utils.rnn; r.pad_packed_sequence(r.pack_padded_sequence(x, [4, 2, 1]).to(lib.float32))[0]
+    """,
+    **STEPS_OF,
+)
+
+ORACLE_ROWS = [
+    *RECURRENT,
+    *WITH_STATE,
+    *of_different_lengths("RNN(2, 3)", "h[None]"),
+    *of_different_lengths("GRU(2, 3)", "h[None]"),
+    *of_different_lengths("LSTM(2, 3)", "(h[None], c[None])"),
+    *PACKING,
+]
