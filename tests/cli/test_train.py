@@ -32,7 +32,7 @@ def test_digits_from_end_to_end(pullback: Command, tmp_path: Path) -> None:
     assert (result.code, result.err) == (0, "")
     run = only_run(tmp_path)
     names = {path.name for path in run.iterdir()}
-    texts = {"config.toml", "about.json", "metrics.jsonl", "test.json"}
+    texts = {"config.toml", "about.json", "metrics.jsonl", "test.json", "time.json"}
     weights = {"weights.safetensors", "last.safetensors", "checkpoint.safetensors"}
     assert names == texts | weights | {"curves.png", "confusion.png", "mistakes.png"}
     report = json.loads((run / "test.json").read_text())

@@ -9,7 +9,7 @@ from tests.cli.conftest import Command, Trained, write_flats
 
 # Each row: the arguments, with {flats} and the like for files that are there, and words of the line.
 ROWS = [
-    ("train", "say what to train: a recipe (digits, digits-plain)"),
+    ("train", "say what to train: a recipe (digits, digits-plain, digits-cnn,"),
     ("train digit", "there is no recipe 'digit'. Did you mean 'digits'?"),
     ("train no.toml", "no.toml does not exist."),
     ("train {flats}", "a table is given as --data"),

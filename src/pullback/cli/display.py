@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from pullback.cli.console import console
-from pullback.train.events import EpochDone, Event, Listener, RunEnded, RunStarted, StepDone
+from pullback.train.events import EpochDone, Event, Listener, Remark, RunEnded, RunStarted, StepDone
 from pullback.train.run import Run
 from pullback.train.run_folder import RunFolder
+from pullback.train.validate import WATCHED
 
 _SMOOTHING = 0.98  # of the loss that the bar shows, from step to step
 _MOST_LINES = 40  # of epochs; of more epochs every second or third is told
@@ -17,7 +18,9 @@ _PATIENCE = 0.1  # seconds between two looks of the bar
 _COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
     "validation_accuracy": ("val accuracy", lambda x: f"{100 * x:.2f} %"),
     "validation_r2": ("val R²", lambda x: f"{x:.4f}"),
+    "validation_bits": ("val bits", lambda x: f"{x:.4f}"),
 }
+_METRICS = {task: f"validation_{names[0]}" for task, names in WATCHED.items()}
 
 
 @contextmanager
@@ -37,13 +40,13 @@ def open_display(run: Run, folder: RunFolder, quiet: bool) -> Iterator[Listener]
 def _introduce(run: Run, folder: RunFolder) -> None:
     """What is trained on what, and where it goes."""
     problem, config = run.problem, run.config
-    sizes = "-".join(str(size) for size in (problem.inputs, *config.model.hidden, problem.outputs))
     numbers = sum(parameter.numel() for parameter in run.model.parameters())
     rows = [f"{len(part):,}" for part in (problem.train, problem.validation, problem.test)]
+    windows = f", windows of {problem.inputs} characters" if problem.task == "language" else ""
     epochs = "1 epoch" if config.training.epochs == 1 else f"{config.training.epochs} epochs"
     to_tell = [
-        f"Network     {sizes} {config.model.activation}, {numbers:,} parameters",
-        f"Rows        {rows[0]} to train on, {rows[1]} to validate, {rows[2]} to test",
+        f"Network     {config.model.words(problem.inputs, problem.outputs)}, {numbers:,} parameters",
+        f"Rows        {rows[0]} to train on, {rows[1]} to validate, {rows[2]} to test{windows}",
         f"Learning    {config.optimizer.name}, learning rate {config.optimizer.lr:g} {config.schedule.name}",
         f"            {epochs} in batches of {config.training.batch_size}, seed {config.seed}",
         f"Run folder  {folder}",
@@ -60,7 +63,7 @@ class Lines:
     """A line for each epoch."""
 
     def __init__(self, run: Run) -> None:
-        self.metric = "validation_accuracy" if run.problem.task == "classification" else "validation_r2"
+        self.metric = _METRICS[run.problem.task]
         self.rows, self.started = 0, time.perf_counter()
         self.stride, self.got_better = 1, False
         self.print: Callable[[str], Any] = lambda line: console().print(line, soft_wrap=True)
@@ -80,6 +83,8 @@ class Lines:
                 self.rows, self.started, self.got_better = 0, time.perf_counter(), False
         elif isinstance(event, RunEnded) and event.why == "stopped early":
             self.print("Stopped early: validation has not got better for as many epochs as patience allows")
+        elif isinstance(event, Remark):
+            self.print(event.text)
 
     def _line(self, event: EpochDone) -> str:
         record = event.record

@@ -1,13 +1,16 @@
 """Reports as tables in the terminal."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pullback.cli.console import console, print_line
+from pullback.train.baseline import Baseline
 from pullback.train.metrics import ClassificationReport
 from pullback.train.predict import Predictions
-from pullback.train.report import RegressionReport, Report
+from pullback.train.report import RegressionReport, Report, TextReport
+from pullback.train.run import Run
 from pullback.train.run_folder import CONFIG, METRICS, WEIGHTS
 from pullback.train.session import Outcome
 
@@ -21,10 +24,16 @@ def show_outcome(outcome: Outcome, pictures: Sequence[Path], quiet: bool) -> Non
         _show_interruption(outcome)
         return
     if quiet:
-        print_line(f"{summary(outcome.report)}: {outcome.folder}")
+        beside = (
+            f", {outcome.baseline.best.order}-grams {outcome.baseline.best.test_bits:.4f}" if outcome.baseline else ""
+        )
+        print_line(f"{summary(outcome.report)}{beside}: {outcome.folder}")
         return
     console().print()
     show_report(outcome.report, f"Test: {len(outcome.run.problem.test):,} rows never seen before")
+    if outcome.baseline is not None and isinstance(outcome.report, TextReport):
+        console().print()
+        show_baseline(outcome.run, outcome.report, outcome.baseline)
     console().print()
     print_line(f"{summary(outcome.report)} (with the weights of epoch {outcome.run.progress.best_epoch})")
     print_line(f"Run folder: {outcome.folder}")
@@ -41,13 +50,15 @@ def summary(report: Report) -> str:
     """The report in one line."""
     if isinstance(report, ClassificationReport):
         return f"Test accuracy {report.accuracy:.4f}, macro F1 {report.macro[2]:.4f}"
+    if isinstance(report, TextReport):
+        return f"Test {report.bits:.4f} bits per character"
     return f"Test R² {report.r2:.4f}, mean absolute error {report.mean_absolute_error:.4g}"
 
 
 def show_report(report: Report, title: str) -> None:
     """Print the report: for classes a table of them and the confusion matrix, for numbers the errors."""
-    if isinstance(report, RegressionReport):
-        show_table(title, _regression_table(report))
+    if not isinstance(report, ClassificationReport):
+        show_table(title, _text_table(report) if isinstance(report, TextReport) else _regression_table(report))
         return
     show_table(title, _class_table(report))
     if len(report.class_names) <= _MOST_CLASSES:
@@ -110,6 +121,29 @@ def _regression_table(report: RegressionReport) -> Any:
     table.add_row("root mean squared error", f"{report.root_mean_squared_error:.6g}")
     table.add_row("R² (1 is perfect, 0 is guessing the mean)", f"{report.r2:.4f}")
     return table
+
+
+def _text_table(report: TextReport) -> Any:
+    table = plain_table("measure", "value", right=("value",))
+    table.add_row("bits per character", f"{report.bits:.4f}")
+    table.add_row("perplexity: among so many characters it wavers", f"{math.exp(report.loss):.3f}")
+    table.add_row("the likeliest was right", f"{100 * report.accuracy:.2f} %")
+    table.add_row("characters", f"{report.characters:,}")
+    return table
+
+
+def show_baseline(run: Run, report: TextReport, baseline: Baseline) -> None:
+    """The network beside n-grams of every order that was tried, in bits per character."""
+    right = ("validation", "test", "seconds")
+    table = plain_table("bits per character", *right, right=right)
+    validation = run.progress.history[run.progress.best_epoch - 1]["validation_bits"]
+    table.add_row("the network", f"{validation:.4f}", f"{report.bits:.4f}", f"{baseline.allowed:.1f}", style="bold")
+    table.add_section()
+    for found in baseline.tried:
+        is_best = found is baseline.best
+        row = (f"{found.validation_bits:.4f}", f"{found.test_bits:.4f}", f"{found.seconds:.1f}")
+        table.add_row(f"{found.order}-gram{', the best' if is_best else ''}", *row, style="bold" if is_best else "")
+    show_table("Beside it: interpolated Kneser-Ney n-grams of the same text, given the same time", table)
 
 
 def predictions_table(found: Predictions, rows: int) -> Any:

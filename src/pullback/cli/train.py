@@ -15,8 +15,8 @@ from pullback.cli.exit_codes import INTERRUPTED
 from pullback.cli.tables import show_outcome
 from pullback.train.config import Config, DataConfig, read_toml
 from pullback.train.pictures import can_draw, draw_pictures
-from pullback.train.problem import load_problem
-from pullback.train.recipes import RECIPES, propose
+from pullback.train.problem import EMBEDDED, is_text, load_problem
+from pullback.train.recipes import FOR_TEXT, RECIPES, propose
 from pullback.train.run import Run
 from pullback.train.run_folder import RunFolder, runs_in
 from pullback.train.session import Outcome, begin, carry_through, leave, take_up
@@ -65,6 +65,8 @@ def train_verb(
 
     - `pullback train --data flats.csv --target price` – a table of your own
 
+    - `pullback train --data book.txt` – a text of your own, whose characters are learnt
+
     - `pullback train my.toml` – settings from a file; every run folder holds one, config.toml
 
     What a settings file leaves out is as in the recipe digits, or proposed for the table.
@@ -100,20 +102,28 @@ def _pictures(outcome: Outcome, quiet: bool) -> list[Path]:
 
 def _begun(what: str, out: Path, given: Mapping[str, Any]) -> tuple[Run, RunFolder]:
     """A new run of a recipe, of a settings file or of a table, and its folder."""
-    base, in_file, where = _named_settings(what, "source" in given.get("data", {}))
-    if what in RECIPES and "source" in given.get("data", {}):
-        raise ArgumentError(f"{what} is a recipe for digits; for a table leave it out: --data FILE --target COLUMN")
+    source = given.get("data", {}).get("source", "")
+    base, in_file, where = _named_settings(what, source)
+    _check_suits(what, source)
     data = base.changed(_only_data(in_file), where).changed(_only_data(given), o.option_of)
     problem = load_problem(data.data, data.seed)
-    if data.data.source != "digits":
+    if problem.encoder is not None:
         base = propose(problem, data.data, Path(data.data.source).name.split(".")[0])
     config = base.changed(in_file, where).changed(given, o.option_of)
     return begin(replace(config, data=_found_from_anywhere(config.data)), problem, out)
 
 
+def _check_suits(what: str, source: str) -> None:
+    """Raise ArgumentError where a recipe is given data of another kind."""
+    if what not in RECIPES or not source or (is_text(RECIPES[what].data.source) and is_text(source)):
+        return
+    kind = "text: --data FILE.txt" if is_text(RECIPES[what].data.source) else "digits"
+    raise ArgumentError(f"{what} is a recipe for {kind}; for a table leave it out: --data FILE --target COLUMN")
+
+
 def _found_from_anywhere(data: DataConfig) -> DataConfig:
     """The data by its full path: the run is used from other folders, too."""
-    return data if data.source == "digits" else replace(data, source=str(Path(data.source).resolve()))
+    return data if data.source in EMBEDDED else replace(data, source=str(Path(data.source).resolve()))
 
 
 def _only_data(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,24 +131,37 @@ def _only_data(given: Mapping[str, Any]) -> dict[str, Any]:
     return {key: given[key] for key in ("data", "seed") if key in given}
 
 
-def _named_settings(what: str, has_data: bool) -> tuple[Config, dict[str, Any], Where]:
-    """The recipe that a name means, or the settings in a file."""
-    if not what and has_data:
-        return Config(), {}, o.option_of
+def _named_settings(what: str, source: str) -> tuple[Config, dict[str, Any], Where]:
+    """The recipe that a name means, or the settings in a file, with the data at `source` unless that is empty."""
+    if not what and source:
+        return _of_text(source) or Config(), {}, o.option_of
     if what in RECIPES:
         return RECIPES[what], {}, o.option_of
     if what.endswith(".toml"):
         in_file, where = read_toml(what)
-        return RECIPES["digits"], _relative_to(Path(what).parent, in_file), where
+        in_file = _relative_to(Path(what).parent, in_file)
+        return _of_text(source or _source_in(in_file)) or RECIPES["digits"], in_file, where
     raise ArgumentError(_what_else(what))
+
+
+def _of_text(source: str) -> Config | None:
+    """Settings for text; None for other data."""
+    return replace(RECIPES[FOR_TEXT], name=Path(source).name.split(".")[0]) if is_text(source) else None
+
+
+def _source_in(in_file: Mapping[str, Any]) -> str:
+    """The data that a settings file names; empty where it names none."""
+    data = in_file.get("data")
+    source = data.get("source") if isinstance(data, Mapping) else None
+    return source if isinstance(source, str) else ""
 
 
 def _relative_to(folder: Path, in_file: dict[str, Any]) -> dict[str, Any]:
     """The settings with the path of the data as seen from here; a settings file names it as seen from itself."""
-    data = in_file.get("data")
-    if not isinstance(data, dict) or not isinstance(data.get("source"), str) or data["source"] == "digits":
+    source = _source_in(in_file)
+    if not source or source in EMBEDDED:
         return in_file
-    return {**in_file, "data": {**data, "source": str(folder / data["source"])}}
+    return {**in_file, "data": {**in_file["data"], "source": str(folder / source)}}
 
 
 def _what_else(what: str) -> str:
@@ -148,6 +171,8 @@ def _what_else(what: str) -> str:
         return f"say what to train: a recipe ({recipes}), a settings file (.toml), or --data FILE --target COLUMN"
     if what.lower().endswith((".csv", ".tsv", ".csv.gz", ".tsv.gz")):
         return f"a table is given as --data {what} --target COLUMN"
+    if is_text(what):
+        return f"a text is given as --data {what}"
     if Path(what).is_dir():
         return f"{what} is a folder; to go on with an interrupted run add --resume"
     return f"there is no recipe {what!r}.{suggest(what, RECIPES)} Known are {recipes}; settings files end in .toml"

@@ -1,8 +1,8 @@
 """The multilayer perceptron: fully connected layers with an activation between them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pullback.nn as nn
 from pullback.base.errors import ArgumentError, suggest
@@ -21,6 +21,12 @@ ACTIVATIONS: dict[str, Callable[[], Module]] = {
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
+NORMS: dict[str, Callable[[int], Module]] = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm, "rms": nn.RMSNorm}
+INITS: dict[str, Callable[[Tensor], Tensor]] = {
+    "he": lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu"),
+    "xavier": nn.init.xavier_normal_,
+    "orthogonal": nn.init.orthogonal_,
+}
 
 
 @dataclass(frozen=True)
@@ -28,9 +34,12 @@ class MLPConfig:
     """Sizes and parts of an MLP.
 
     `inputs` numbers come in for each row and `outputs` go out; `hidden` lists the sizes of the layers between. In
-    training `input_dropout` of the inputs and `dropout` of each hidden layer's values are set to 0.
+    training `input_dropout` of the inputs and `dropout` of each hidden layer's values are set to 0. `norm` stands
+    before each activation ("batch", "layer", "rms"; empty: none). With `residual` each hidden layer that is as large as
+    the one before adds what came in to what it gives. `init` draws the weights: "he", "xavier", "orthogonal", with
+    biases of 0; empty leaves them as `nn.Linear` has them.
 
-    Raises ArgumentError for a size below 1, a share that is not in [0, 1), and an unknown activation.
+    Raises ArgumentError for a size below 1, a share that is not in [0, 1), and an unknown activation, norm or init.
 
     >>> MLPConfig(inputs=784, hidden=(128,), outputs=10).sizes
     (784, 128, 10)
@@ -42,13 +51,16 @@ class MLPConfig:
     activation: str = "relu"
     dropout: float = 0.0
     input_dropout: float = 0.0
+    norm: str = ""
+    residual: bool = False
+    init: str = ""
 
     def __post_init__(self) -> None:
         if min(self.sizes) < 1:
             raise ArgumentError(f"every layer of an MLP needs a size of 1 or more; got {self.sizes}")
-        if self.activation not in ACTIVATIONS:
-            near, known = suggest(self.activation, ACTIVATIONS), ", ".join(ACTIVATIONS)
-            raise ArgumentError(f"there is no activation {self.activation!r}.{near} Known are {known}")
+        _check_known("activation", self.activation, ACTIVATIONS)
+        _check_known("norm", self.norm, NORMS, optional=True)
+        _check_known("init", self.init, INITS, optional=True)
         for name in ("dropout", "input_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ArgumentError(f"{name} must be at least 0 and below 1; got {getattr(self, name)}")
@@ -59,11 +71,16 @@ class MLPConfig:
         return (self.inputs, *self.hidden, self.outputs)
 
 
+def _check_known(what: str, name: str, known: Mapping[str, Any], optional: bool = False) -> None:
+    if name not in known and (name or not optional):
+        raise ArgumentError(f"there is no {what} {name!r}.{suggest(name, known)} Known are {', '.join(known)}")
+
+
 class MLP(Module):
     """An MLP: rows (b, ...), flattened to (b, inputs), to scores (b, outputs).
 
-    h₀ = dropout(x), hᵢ = dropout(activation(Wᵢ hᵢ₋₁ + bᵢ)), and the last layer without activation. The layers are
-    called fc1, fc2, and so on, so the first weight is `fc1.weight` of shape (hidden, inputs).
+    h₀ = dropout(x), hᵢ = dropout(activation(norm(Wᵢ hᵢ₋₁ + bᵢ)) [+ hᵢ₋₁ with residuals]), and the last layer without
+    activation. The layers are called fc1, fc2, and so on: the first weight is `fc1.weight` of shape (hidden, inputs).
 
     >>> import pullback as pb
     >>> net = MLP(MLPConfig(inputs=4, hidden=(8,), outputs=3))
@@ -76,12 +93,20 @@ class MLP(Module):
         self.config = config
         for name, layer in _layers(config).items():
             self.register_module(name, layer)
+            if config.init and isinstance(layer, nn.Linear):
+                INITS[config.init](layer.weight)
+                nn.init.zeros_(cast(Tensor, layer.bias))
 
     def forward(self, input: Tensor) -> Tensor:
         """The scores (b, outputs) of rows (b, ...)."""
         x: Any = input.flatten(1)  # (b, inputs)
-        for layer in self.children():
+        before = x
+        for name, layer in self.named_children():
+            if name.startswith("fc"):
+                before = x
             x = layer(x)
+            if self.config.residual and name.startswith("act") and x.shape == before.shape:
+                x = x + before
         return x
 
 
@@ -94,6 +119,8 @@ def _layers(config: MLPConfig) -> dict[str, Module]:
     for i, (before, after) in enumerate(pairs, 1):
         layers[f"fc{i}"] = nn.Linear(before, after)
         if i < len(pairs):
+            if config.norm:
+                layers[f"norm{i}"] = NORMS[config.norm](after)
             layers[f"act{i}"] = ACTIVATIONS[config.activation]()
             if config.dropout:
                 layers[f"drop{i}"] = nn.Dropout(config.dropout)

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pullback.base.errors import PullbackError, suggest
 from pullback.data.source import StrPath, existing_file
-from pullback.models.mlp import ACTIVATIONS
+from pullback.train.networks import ModelConfig, Network
 from pullback.train.optimizers import OPTIMIZERS, SCHEDULES, Choice, try_optimizer, try_schedule
 from pullback.train.settings import Path, SettingsError, Where, change, checked_value, setting, unknown_key
 from pullback.train.toml_text import line_of
@@ -18,7 +18,7 @@ from pullback.train.toml_text import line_of
 class DataConfig:
     """Where the rows come from and how they are split."""
 
-    source: str = setting("digits", '"digits", which come with Pullback, or the path of a CSV file')
+    source: str = setting("digits", '"digits" or "austen", which come with Pullback, or the path of a CSV or text file')
     target: str = setting("", "the column to predict")
     task: str = setting("", "empty: told from the column", choices=("", "classification", "regression"))
     exclude: tuple[str, ...] = setting((), "columns that are not to be used")
@@ -27,16 +27,8 @@ class DataConfig:
     validation: float = setting(0.15, "share of the rows that choose the best weights", above=0, below=1)
     test: float = setting(0.15, "share of the rows that are seen once, at the end", above=0, below=1)
     limit: int = setting(0, "train on this many rows at most; 0: on all", low=0)
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The network: fully connected layers."""
-
-    hidden: tuple[int, ...] = setting((256,), "sizes of the hidden layers", low=1)
-    activation: str = setting("relu", "what follows each hidden layer", choices=tuple(ACTIVATIONS))
-    dropout: float = setting(0.0, "share of the hidden values dropped in training", low=0, below=1)
-    input_dropout: float = setting(0.0, "share of the inputs dropped in training", low=0, below=1)
+    context: int = setting(64, "of text: characters of a window, which is a row", low=1)
+    stride: int = setting(0, "of text: from one window to the next; 0: as long as a window", low=0)
 
 
 @dataclass(frozen=True)
@@ -142,7 +134,7 @@ class Config:
     name: str = setting("digits", "the run's name: its folder begins with it")
     seed: int = setting(0, "decides the first weights, the order of the rows, and what is dropped", low=0)
     data: DataConfig = DataConfig()
-    model: ModelConfig = ModelConfig()
+    model: Network = ModelConfig()  # noqa: RUF009  # frozen, so that no two share what one of them changes
     training: TrainingConfig = TrainingConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()

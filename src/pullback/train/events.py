@@ -40,5 +40,12 @@ class RunEnded:
     why: str
 
 
-Event = RunStarted | StepDone | EpochDone | RunEnded
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something else takes its time: a sentence that says what."""
+
+    text: str
+
+
+Event = RunStarted | StepDone | EpochDone | RunEnded | Remark
 Listener = Callable[[Event], None]

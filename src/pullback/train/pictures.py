@@ -30,7 +30,9 @@ def draw_pictures(outcome: Outcome) -> list[Path]:
     curves.png always; for classes confusion.png; for images mistakes.png; for numbers predictions.png.
     """
     folder, problem = outcome.folder.path, outcome.run.problem
-    made = [keep(curves(outcome.run.progress.history, outcome.run.progress.best_epoch), folder / "curves.png")]
+    progress, baseline = outcome.run.progress, outcome.baseline
+    beside = (f"{baseline.best.order}-grams", baseline.best.validation_bits) if baseline else None
+    made = [keep(curves(progress.history, progress.best_epoch, beside), folder / "curves.png")]
     if outcome.outputs is None or outcome.targets is None:
         return made
     if isinstance(outcome.report, ClassificationReport):
@@ -69,8 +71,8 @@ def _plain(axes: Any) -> None:
     axes.set_axisbelow(True)
 
 
-def curves(history: Sequence[Mapping[str, float]], best_epoch: int) -> Any:
-    """The loss and the watched metric over the epochs, the best epoch marked."""
+def curves(history: Sequence[Mapping[str, float]], best_epoch: int, beside: tuple[str, float] | None = None) -> Any:
+    """The loss and the watched metric over the epochs, the best epoch marked; and what something else reaches."""
     epochs = [record["epoch"] for record in history]
     metric, title = _watched(history[0])
     figure = _figure(9, 3.6)
@@ -83,6 +85,9 @@ def curves(history: Sequence[Mapping[str, float]], best_epoch: int) -> Any:
     best = values[best_epoch - 1]
     right.plot(epochs, values, color=ORANGE)
     right.plot([best_epoch], [best], "o", color=ORANGE)
+    if beside:
+        right.axhline(beside[1], color=INK, linestyle="--", linewidth=1)
+        right.annotate(f"{beside[0]} {beside[1]:.4f}", (epochs[0], beside[1]), (0, 4), textcoords="offset points")
     right.set(title=f"Validation {title}: best {best:.4f}, epoch {best_epoch}", xlabel="epoch")
     for axes in (left, right):
         _plain(axes)
@@ -93,6 +98,8 @@ def curves(history: Sequence[Mapping[str, float]], best_epoch: int) -> Any:
 def _watched(record: Mapping[str, float]) -> tuple[str, str]:
     if "validation_accuracy" in record:
         return "validation_accuracy", "accuracy"
+    if "validation_bits" in record:
+        return "validation_bits", "bits per character"
     return "validation_r2", "R²"
 
 

@@ -5,22 +5,27 @@ import re
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from pullback.base.dtypes import Array
 from pullback.base.errors import ArgumentError, DataError
 from pullback.data.datasets import Subset, TensorDataset
-from pullback.data.embedded import DIGITS, digits
+from pullback.data.embedded import AUSTEN, DIGITS, austen, digits
 from pullback.data.encoder import TableEncoder
 from pullback.data.partition import random_partition, stratified_partition
 from pullback.data.readers import reader_for
 from pullback.data.schema import MISSING, StrayCell, parse_number
-from pullback.data.source import StrPath
+from pullback.data.source import StrPath, existing_file
 from pullback.data.table import Table, Unknown, read_csv
 from pullback.data.targets import ClassTarget, Task, infer_task
+from pullback.data.text import TextWindows, Vocabulary, split_by_position
 from pullback.train.config import DataConfig
+
+Kind = Literal["classification", "regression", "language"]
+EMBEDDED = ("digits", "austen")  # sources of data that come with Pullback
+TEXTS = (".txt", ".md")  # what a file is called that is read as text
 
 _COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
 
@@ -30,11 +35,12 @@ class Problem:
     """Rows for training, validation and test, and what a network is to give for each.
 
     `inputs` numbers describe a row, `outputs` are asked for: a score for each of `class_names`, or for regression one
-    number. `encoder` made the rows from a table (None for digits). `fingerprint` tells whether the data is the same.
-    `notes` are sentences that a user should see.
+    number. Of text a row is a window of characters, and what follows each of them is asked for: the classes are its
+    characters, and `texts` are the three parts as numbers. `encoder` made the rows from a table (None otherwise).
+    `fingerprint` tells whether the data is the same. `notes` are sentences that a user should see.
     """
 
-    task: Task
+    task: Kind
     train: Any
     validation: Any
     test: Any
@@ -44,6 +50,7 @@ class Problem:
     fingerprint: str
     encoder: TableEncoder | None = None
     notes: tuple[str, ...] = ()
+    texts: tuple[Array, Array, Array] | None = None
 
 
 def load_problem(config: DataConfig, seed: int) -> Problem:
@@ -51,8 +58,18 @@ def load_problem(config: DataConfig, seed: int) -> Problem:
 
     Raises MissingFile and DataError when the file is not there or does not hold what is asked for.
     """
-    problem = _digits_problem(config) if config.source == "digits" else _table_problem(config, seed)
+    if config.source == "digits":
+        problem = _digits_problem(config)
+    elif is_text(config.source):
+        problem = _text_problem(config)
+    else:
+        problem = _table_problem(config, seed)
     return _limited(problem, config.limit)
+
+
+def is_text(source: str) -> bool:
+    """Whether a source of data is text: the embedded novels, or a file of which the name says so."""
+    return source == "austen" or source.lower().endswith(TEXTS)
 
 
 def _limited(problem: Problem, limit: int) -> Problem:
@@ -61,11 +78,15 @@ def _limited(problem: Problem, limit: int) -> Problem:
     return replace(problem, train=Subset(problem.train, np.arange(limit)))
 
 
-def _digits_problem(config: DataConfig) -> Problem:
+def _refuse_columns(config: DataConfig, what: str) -> None:
     if config.target or config.task or config.exclude or config.missing or config.categories:
         raise ArgumentError(
-            "digits have no columns: target, task, exclude, missing and categories belong to a table, --data FILE"
+            f"{what} no columns: target, task, exclude, missing and categories belong to a table, --data FILE"
         )
+
+
+def _digits_problem(config: DataConfig) -> Problem:
+    _refuse_columns(config, "digits have")
     data = digits()
     return Problem(
         task="classification",
@@ -77,6 +98,36 @@ def _digits_problem(config: DataConfig) -> Problem:
         class_names=data.class_names,
         fingerprint=fingerprint(DIGITS),
     )
+
+
+def _text_problem(config: DataConfig) -> Problem:
+    """Characters and what follows each; the parts lie one behind the other."""
+    _refuse_columns(config, "text has")
+    file = AUSTEN if config.source == "austen" else existing_file(config.source)
+    text = austen() if config.source == "austen" else _read_text(file)
+    vocabulary = Vocabulary.of(text)
+    texts = split_by_position(vocabulary.encode(text), config.validation, config.test)
+    length = config.context
+    counted = (length + 1) // 2  # where it is tested, every character is told from at least half a window before it
+    held_out = [TextWindows(part, length, counted, counted) for part in texts[1:]]
+    return Problem(
+        task="language",
+        train=TextWindows(texts[0], length, config.stride or length),
+        validation=held_out[0],
+        test=held_out[1],
+        inputs=length,
+        outputs=len(vocabulary),
+        class_names=tuple(vocabulary.characters),
+        fingerprint=fingerprint(file),
+        texts=texts,
+    )
+
+
+def _read_text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file} is no text in UTF-8: {error}") from error
 
 
 def fingerprint(path: StrPath) -> str:

@@ -1,7 +1,8 @@
 """Settings that are known to work, and settings proposed for a table."""
 
 from pullback.models.propose import propose_hidden
-from pullback.train.config import Config, DataConfig, ModelConfig, OptimizerConfig, ScheduleConfig, TrainingConfig
+from pullback.train.config import Config, DataConfig, OptimizerConfig, ScheduleConfig, TrainingConfig
+from pullback.train.networks import ConvNetSettings, GPTSettings, ModelConfig
 from pullback.train.problem import Problem
 
 # Chosen on the validation rows alone. Over the seeds 0 to 4 they reach, on the test rows, a mean accuracy of 0.969
@@ -21,7 +22,24 @@ RECIPES: dict[str, Config] = {
         optimizer=OptimizerConfig("sgd", lr=0.1, options={"momentum": 0.9}),
         schedule=ScheduleConfig("one-cycle"),
     ),
+    "digits-cnn": Config(
+        name="digits-cnn",
+        model=ConvNetSettings(maps=(16, 32), hidden=64, dropout=0.3, shift=2),
+        training=TrainingConfig(epochs=10, batch_size=64),
+        optimizer=OptimizerConfig("adamw", lr=5e-3, options={"weight_decay": 0.01}),
+        schedule=ScheduleConfig("one-cycle"),
+    ),
+    "austen-gpt": Config(
+        name="austen-gpt",
+        data=DataConfig("austen", validation=0.05, test=0.05, context=64),
+        model=GPTSettings(layers=4, heads=4, width=128),
+        training=TrainingConfig(epochs=1, batch_size=12, clip_norm=1.0),
+        optimizer=OptimizerConfig("adamw", lr=1e-3, options={"weight_decay": 0.1, "betas": (0.9, 0.99)}),
+        schedule=ScheduleConfig("cosine", {"warmup": 0.05}),
+    ),
 }
+
+FOR_TEXT = "austen-gpt"  # the recipe whose settings a text of one's own is trained with
 
 # A table's run takes about so many steps, whatever its size.
 _STEPS = 2_000

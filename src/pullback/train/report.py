@@ -26,7 +26,25 @@ class RegressionReport:
         return asdict(self)
 
 
-Report = ClassificationReport | RegressionReport
+@dataclass(frozen=True)
+class TextReport:
+    """How well the characters of a text are told, each from those before it.
+
+    loss: the mean of −ln p of the character that came; bits: the same with the logarithm to base 2, so many bits a
+    coder would need for it. accuracy: how often the likeliest came. characters: how many were told.
+    """
+
+    loss: float
+    bits: float
+    accuracy: float
+    characters: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain numbers, ready for JSON."""
+        return asdict(self)
+
+
+Report = ClassificationReport | RegressionReport | TextReport
 
 
 def make_report(outputs: Array, targets: Array, names: tuple[str, ...], encoder: TableEncoder | None) -> Report:

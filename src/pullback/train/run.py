@@ -7,13 +7,13 @@ from typing import Any
 
 import pullback.nn.functional as F
 from pullback.backends.compile import compile
-from pullback.base.errors import StateError
+from pullback.base.errors import ArgumentError, StateError
 from pullback.data.loader import DataLoader
-from pullback.models.mlp import MLP, MLPConfig
 from pullback.nn.module import Module
 from pullback.tensor.random import get_rng_state, manual_seed, set_rng_state
 from pullback.tensor.tensor import Tensor
 from pullback.train.config import Config
+from pullback.train.networks import NETWORKS, Network
 from pullback.train.optimizers import make_optimizer, make_schedule
 from pullback.train.problem import Problem
 
@@ -64,6 +64,8 @@ class Run:
     """
 
     def __init__(self, config: Config, problem: Problem) -> None:
+        if problem.task not in config.model.tasks:
+            raise ArgumentError(_wrong_network(config.model, problem.task))
         manual_seed(config.seed)
         self.config, self.problem = config, problem
         self.model = make_model(config, problem.inputs, problem.outputs)
@@ -76,9 +78,11 @@ class Run:
         self.progress = Progress()
 
     def loss(self, scores: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss of rows: cross-entropy for classes, the squared error for numbers."""
+        """The mean loss of rows: cross-entropy for classes and characters, the squared error for numbers."""
         if self.problem.task == "regression":
             return F.mse_loss(scores, targets)
+        if self.problem.task == "language":
+            scores, targets = scores.flatten(0, 1), targets.flatten()  # (b t, v), (b t,)
         smoothing = self.config.training.label_smoothing
         return F.cross_entropy(scores, targets, label_smoothing=smoothing)
 
@@ -108,7 +112,13 @@ class Run:
         set_rng_state(state["random"])
 
 
+def _wrong_network(network: Network, task: str) -> str:
+    able = ", ".join(name for name, each in NETWORKS.items() if task in each.tasks)
+    return (
+        f"the network {network.name} is for {' and '.join(network.tasks)}, this data is for {task}; model.name = {able}"
+    )
+
+
 def make_model(config: Config, inputs: int, outputs: int) -> Module:
     """The network that the settings describe, with fresh weights."""
-    model = config.model
-    return MLP(MLPConfig(inputs, outputs, model.hidden, model.activation, model.dropout, model.input_dropout))
+    return config.model.build(inputs, outputs)

@@ -13,17 +13,17 @@ from pullback.base.atomic import atomic_write
 from pullback.base.errors import DataError, suggest
 from pullback.data.encoder import TableEncoder
 from pullback.data.source import StrPath
-from pullback.data.targets import Task
 from pullback.files.weights import load, save
 from pullback.nn.module import Module
 from pullback.train.config import Config, read_toml
 from pullback.train.json_text import json_text
-from pullback.train.problem import Problem
+from pullback.train.problem import Kind, Problem
 from pullback.train.run import Run, make_model
 from pullback.train.toml_text import settings_text
 
 CONFIG, ABOUT, METRICS = "config.toml", "about.json", "metrics.jsonl"
 WEIGHTS, LAST, CHECKPOINT, REPORT = "weights.safetensors", "last.safetensors", "checkpoint.safetensors", "test.json"
+TIME, NGRAMS = "time.json", "ngrams.json"
 _FORMAT = "pullback.run/1"
 
 
@@ -31,10 +31,10 @@ _FORMAT = "pullback.run/1"
 class About:
     """What a run is about: all that is needed, beside settings and weights, to use its network.
 
-    `encoder` is the table's encoder as `TableEncoder.to_dict` gives it, None for digits.
+    `encoder` is the table's encoder as `TableEncoder.to_dict` gives it, None for digits and text.
     """
 
-    task: Task
+    task: Kind
     inputs: int
     outputs: int
     class_names: tuple[str, ...]
@@ -67,6 +67,8 @@ class RunFolder:
     | last.safetensors | the weights at the end |
     | checkpoint.safetensors | everything from which an interrupted run goes on |
     | test.json | what the best weights reach on the test rows; it is there when the run is over |
+    | time.json | the seconds that it was trained |
+    | ngrams.json | of text: what counting reaches in that time |
 
     Every file is written whole or not at all.
     """
@@ -164,6 +166,10 @@ class RunFolder:
         except (OSError, ValueError) as error:
             raise DataError(f"{path} cannot be read: {error}") from error
         return content
+
+    def seconds(self) -> float:
+        """The seconds that the run was trained until now."""
+        return float(self.read_json(TIME)["training_seconds"]) if (self.path / TIME).exists() else 0.0
 
     def checkpoint(self) -> dict[str, Any]:
         """The state from which the run goes on.

@@ -1,27 +1,30 @@
 """A training run from its beginning, or from where it stopped, to its test."""
 
 import shutil
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 
 from pullback.base.dtypes import Array
 from pullback.base.errors import DataError
 from pullback.data.source import StrPath
+from pullback.train.baseline import Baseline, count_beside
 from pullback.train.config import Config
-from pullback.train.events import Listener
+from pullback.train.events import Listener, Remark
 from pullback.train.loop import train
 from pullback.train.problem import Problem, load_problem
 from pullback.train.report import Report, make_report
 from pullback.train.run import Run
-from pullback.train.run_folder import CHECKPOINT, REPORT, RunFolder
+from pullback.train.run_folder import CHECKPOINT, NGRAMS, REPORT, TIME, RunFolder
 from pullback.train.threads import one_thread
-from pullback.train.validate import outputs_of
+from pullback.train.validate import outputs_of, tell_text
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """How a run ended ("finished", "stopped early" or "interrupted"), and what it reached on the test rows.
 
-    An interrupted run was not tested: its report is None, as are the outputs (n, outputs) and targets of the test.
+    An interrupted run was not tested: its report is None, as are the outputs (n, outputs) and targets of the test;
+    those of text are too large to be kept. `baseline` is what counting reaches on text, None for other data.
     """
 
     run: Run
@@ -30,6 +33,7 @@ class Outcome:
     report: Report | None = None
     outputs: Array | None = None
     targets: Array | None = None
+    baseline: Baseline | None = None
 
 
 def begin(config: Config, problem: Problem, parent: StrPath) -> tuple[Run, RunFolder]:
@@ -90,13 +94,32 @@ def carry_through(run: Run, folder: RunFolder, tell: Listener) -> Outcome:
 
 
 def _carry_through(run: Run, folder: RunFolder, tell: Listener) -> Outcome:
+    before, started = folder.seconds(), time.perf_counter()
     why = train(run, folder.save, tell)
     folder.save_last(run)
+    seconds = before + time.perf_counter() - started
+    folder.write_json(TIME, {"training_seconds": seconds})
     if why == "interrupted":
         return Outcome(run, folder, why)
     run.model.load_state_dict(run.progress.best)
-    outputs, targets = outputs_of(run.model, run.problem.test)
-    report = make_report(outputs, targets, run.problem.class_names, run.problem.encoder)
-    best = {"epoch": run.progress.best_epoch, **run.progress.history[run.progress.best_epoch - 1]}
-    folder.write_json(REPORT, {"ended": why, "best": best, "test": report.to_dict()})
-    return Outcome(run, folder, why, report, outputs, targets)
+    outcome = _tested(run, folder, why)
+    if outcome.report is not None:
+        best = {"epoch": run.progress.best_epoch, **run.progress.history[run.progress.best_epoch - 1]}
+        folder.write_json(REPORT, {"ended": why, "best": best, "test": outcome.report.to_dict()})
+    if run.problem.texts is None:
+        return outcome
+    tell(Remark(f"Counting n-grams beside it, for at most the {seconds:.0f} s that the network was trained"))
+    baseline = count_beside(run.problem, seconds)
+    folder.write_json(NGRAMS, baseline.to_dict())
+    return replace(outcome, baseline=baseline)
+
+
+def _tested(run: Run, folder: RunFolder, why: str) -> Outcome:
+    """The outcome with what the network reaches on the test rows."""
+    problem = run.problem
+    if problem.task == "language":
+        return Outcome(run, folder, why, tell_text(run.model, problem.test, run.forward))
+    outputs, targets = outputs_of(run.model, problem.test)
+    return Outcome(
+        run, folder, why, make_report(outputs, targets, problem.class_names, problem.encoder), outputs, targets
+    )

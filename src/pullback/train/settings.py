@@ -46,7 +46,13 @@ def change(base: Any, given: Mapping[str, Any], where: Where, path: Path = ()) -
     asked instead.
     """
     if hasattr(base, "checked"):
-        return base.checked(given, where, path)
+        changed: tuple[Any, list[str]] = base.checked(given, where, path)
+        return changed
+    return change_fields(base, given, where, path)
+
+
+def change_fields(base: Any, given: Mapping[str, Any], where: Where, path: Path) -> tuple[Any, list[str]]:
+    """The settings with the fields given in place of their own, and one line for each that cannot be."""
     hints = get_type_hints(type(base))
     fields = {field.name: field for field in dataclasses.fields(base)}
     changed: dict[str, Any] = {}
