@@ -9,6 +9,7 @@ import pytest
 
 import pullback as pb
 from pullback.base.errors import PullbackError
+from pullback.base.trees import tree_map
 from pullback.ir.program import Program
 from pullback.tensor.tracing import trace
 from tests.contracts.backends import Backend
@@ -110,6 +111,47 @@ def test_compiled_agrees_with_eager(name: str, backend: Backend) -> None:
             np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-10, atol=1e-12)
 
 
+def cut_by_hand(step: Step, init: Any, xs: pb.Tensor, most: int, reverse: bool) -> tuple[Any, list[pb.Tensor]]:
+    carry, found = init, []
+    order = list(reversed(range(len(xs))) if reverse else range(len(xs)))
+    for place, t in enumerate(order):
+        if place and place % most == 0:
+            carry = tree_map(pb.Tensor.detach, carry)
+        carry, y = step(carry, xs[t])
+        found.append(y if isinstance(y, list) else [y])
+    columns = zip(*(found[::-1] if reverse else found), strict=True)
+    return carry, [pb.stack(column) for column in columns]
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 5, 9])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("name", ["recurrent", "a tree with a counter"])
+def test_truncated_is_as_if_detached_by_hand(name: str, most: int, reverse: bool) -> None:
+    step, init = ROWS[name]
+    found = pb.scan(step, init, X, reverse=reverse, truncate=most)
+    wanted = cut_by_hand(step, init, X, most, reverse)
+    for a, b in zip(_leaves(found), _leaves(wanted), strict=True):
+        np.testing.assert_array_equal(a.detach().numpy(), b.detach().numpy())
+    gs, hs = (pb.autograd.grad(total(tree), VARIABLES, create_graph=True) for tree in (found, wanted))
+    second = [pb.autograd.grad(sum((g * g).sum() for g in first), (W, U, X)) for first in (gs, hs)]
+    for a, b in zip((*gs, *second[0]), (*hs, *second[1]), strict=True):
+        np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_truncated_in_compiled_functions(backend: Backend) -> None:
+    def step() -> list[pb.Tensor]:
+        return list(pb.autograd.grad(total(pb.scan(recurrent, H, X, truncate=2)), VARIABLES))
+
+    for a, b in zip(backend.compile(step)(), step(), strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_truncated_without_xs_and_without_gradients() -> None:
+    assert pb.scan(lambda c, x: (c * 2.0, c), pb.tensor(1.0), length=5, truncate=2)[1].tolist() == [1, 2, 4, 8, 16]
+    with pb.no_grad():
+        assert pb.scan(lambda c, x: (c * 2.0, c), pb.tensor(1.0), length=5, truncate=2)[0].item() == 32.0
+
+
 def nodes_of(steps: int) -> int:
     """The nodes of a training step with a loop of so many steps, those of programs within included."""
     xs = pb.zeros(steps, 2, 3, dtype=pb.float64)
@@ -180,6 +222,8 @@ def test_memory_of_what_is_kept_is_freed() -> None:
         (lambda: pb.scan(lambda c, x: (c, x), H), "`length`"),
         (lambda: pb.scan(lambda c, x: (c, x), H, X, length=3), "`length`"),
         (lambda: pb.scan(lambda c, x: (c, x), 1.0, X), "found float in it"),
+        (lambda: pb.scan(lambda c, x: (c, x), H, X, truncate=0), "1 or more; got 0"),
+        (lambda: pb.scan(lambda c, x: (c, x), H, X[:0], truncate=2), "at least one"),
     ],
 )
 def test_wrong_use(call: Callable[[], Any], words: str) -> None:

@@ -13,12 +13,13 @@ from typing import Any
 
 import pullback.ops as ops
 from pullback.base.errors import ArgumentError, DTypeError, ShapeError, TraceError
-from pullback.base.trees import Structure, flatten, unflatten
+from pullback.base.trees import Structure, flatten, tree_map, unflatten
 from pullback.grad.reverse import reverse
 from pullback.ir.mode import mode
 from pullback.ir.node import Node, Value, Values
 from pullback.ir.program import Program, Recorder, apply_again, inline, live_nodes, record, recording
 from pullback.ops import accumulate, zeros_like
+from pullback.tensor.shaping import cat, reshape
 from pullback.tensor.tensor import Tensor
 from pullback.tensor.tracing import Place, Trace, Traced, live_number, trace
 
@@ -29,6 +30,7 @@ def scan(
     xs: Any = None,
     length: int | None = None,
     reverse: bool = False,
+    truncate: int | None = None,
 ) -> tuple[Any, Any]:
     """Run `function(carry, x)`, which gives (carry, y), for each row x of xs; the last carry, and all y stacked.
 
@@ -37,15 +39,21 @@ def scan(
     its x does. Program and compile time do not depend on the number of rows. Tensors that the function reads from
     outside receive their gradients; those that it writes, such as the state of random numbers, go on from step to step.
 
+    With `truncate` gradients go back through so many steps at most: each time as many are done, and more are to come,
+    the carry goes on without its gradient. The backward pass then works out the steps of one such segment after the
+    other again, so that no more than these are kept at a time.
+
     Raises ShapeError or DTypeError when a carry is not of the type that it was given, ArgumentError when there is no
-    row, or when xs and length disagree.
+    row, when xs and length disagree, or when truncate is less than 1.
 
     >>> import pullback as pb
     >>> pb.scan(lambda total, x: (total + x, total * x), pb.tensor(0.0), pb.tensor([1.0, 2.0, 3.0]))
     (tensor(6.), tensor([0., 2., 9.]))
 
-    Source: jax.lax.scan.
+    Source: jax.lax.scan; Williams and Peng 1990 for truncate.
     """
+    if truncate is not None and mode.grad:
+        return _truncated(function, init, xs, length, reverse, truncate)
     carried, carry_structure = _leaves(init, "init")
     rows, row_structure = _leaves(xs, "xs") if xs is not None else ([], None)
     count = _count(rows, length)
@@ -69,6 +77,38 @@ def scan(
     leaves = [Tensor(next(stacked)) if isinstance(y, Place) else y for y in traced.results[len(carried) :]]
     last = unflatten(carry_structure, [Tensor(y) for y in outputs[: len(carried)]])
     return last, unflatten(traced.structure.children[1], leaves)
+
+
+def _truncated(
+    function: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, length: int | None, reverse: bool, most: int
+) -> tuple[Any, Any]:
+    """`scan` in segments of `most` steps, as a loop of loops, and what is left as a loop of its own."""
+    count = _count(_leaves(xs, "xs")[0] if xs is not None else [], length)
+    if most < 1:
+        raise ArgumentError(f"scan with truncate cuts behind so many steps, 1 or more; got {most}")
+    segments = (count - 1) // most  # the last step is never cut off from its result
+    size = segments * most
+    if not segments:
+        return scan(function, init, xs, length, reverse)
+    whole, left = (slice(count - size, None), slice(count - size)) if reverse else (slice(size), slice(size, None))
+
+    def segment(carry: Any, rows: Any) -> tuple[Any, Any]:
+        carry, ys = scan(function, carry, rows, most, reverse)
+        return tree_map(Tensor.detach, carry), ys
+
+    def rows_of(part: Callable[[Tensor], Tensor]) -> Any:
+        return None if xs is None else tree_map(part, xs)
+
+    def joined(y: Any, more: Any) -> Any:
+        if not isinstance(y, Tensor):
+            return y
+        y = reshape(y, (size, *y.shape[2:]))
+        return cat([more, y] if reverse else [y, more])
+
+    grouped = rows_of(lambda x: reshape(x[whole], (segments, most, *x.shape[1:])))
+    carry, ys = scan(segment, init, grouped, segments, reverse)
+    last, more = scan(function, carry, rows_of(lambda x: x[left]), count - size, reverse)
+    return last, tree_map(joined, ys, more)
 
 
 def _leaves(tree: Any, name: str) -> tuple[list[Tensor], Structure]:
@@ -151,9 +191,7 @@ def run_loop(
     """Apply the op `scan`, keeping what its gradient needs when one may be asked for; without what is kept."""
     saved = 0
     if mode.grad and any(x.requires_grad for x in inputs):
-        dear = [node.output for node in program.nodes if _is_kept(node)]
-        saved = carries + len(dear)
-        program = Program(program.inputs, program.nodes, (*program.outputs, *program.inputs[:carries], *dear))
+        program, saved = _saving(program, carries)
     outputs = ops.scan.apply(
         inputs,
         {
@@ -164,6 +202,13 @@ def run_loop(
     return outputs[: len(outputs) - saved]
 
 
+def _saving(program: Program, carries: int) -> tuple[Program, int]:
+    """The program with what the gradient of a loop needs behind its results, and how many these are."""
+    dear = [node.output for node in program.nodes if _is_kept(node)]
+    kept = (*program.inputs[:carries], *dear)
+    return Program(program.inputs, program.nodes, (*program.outputs, *kept)), len(kept)
+
+
 def _is_kept(node: Node) -> bool:
     """Whether a result costs more than an operation or so per number, so that it is better kept than made again."""
     return len(node.types) == 1 and not isinstance(node.op.flops, int) and node.types[0].dtype.is_floating_point
@@ -172,6 +217,10 @@ def _is_kept(node: Node) -> bool:
 def through_time(gs: Values, outputs: Values, inputs: Sequence[Value], params: dict[str, Any]) -> Values:
     """The gradient rule of loops: a loop through the steps the other way."""
     carries, behind = params["carries"], params["carries"] + params["sequences"]
+    if not params["saved"]:  # it was recorded where no gradient was wanted, such as in the step back of a loop of loops
+        program, saved = _saving(params["program"], carries)
+        params = params | {"program": program, "saved": saved}
+        outputs, gs = ops.scan.apply(inputs, params), (*gs, *[None] * saved)
     step = _StepBack(params, [x.requires_grad for x in inputs], [g is not None for g in gs])
     kept = outputs[len(outputs) - params["saved"] :]
     rows = [*kept, *inputs[carries:behind], *(g for g in gs[carries:] if g is not None)]
