@@ -109,6 +109,10 @@ ROWS = [
     OptimiserRow("adam_decoupled", "Adam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
     OptimiserRow("adamw", "AdamW"),
     OptimiserRow("adamw_options", "AdamW", {"lr": 0.05, "betas": (0.8, 0.95), "weight_decay": 0.3, "amsgrad": True}),
+    OptimiserRow("sparse_adam", "SparseAdam"),
+    OptimiserRow(
+        "sparse_adam_options", "SparseAdam", {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-5, "maximize": True}
+    ),
     OptimiserRow("nadam", "NAdam"),
     OptimiserRow("nadam_options", "NAdam", {"betas": (0.8, 0.95), "weight_decay": 0.1, "momentum_decay": 0.1}),
     OptimiserRow("nadam_decoupled", "NAdam", {"weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True}),
@@ -135,5 +139,6 @@ ROWS = [
 ]
 
 
-# Lion is not in PyTorch; its course is held against NumPy in test_optimisers.py.
-ORACLE_ROWS = [row for row in ROWS if row.optimiser != "Lion"]
+# Lion is not in PyTorch; its course is held against NumPy in test_optimisers.py. SparseAdam takes nothing but sparse
+# gradients there: rows_sparse.py.
+ORACLE_ROWS = [row for row in ROWS if row.optimiser not in ("Lion", "SparseAdam")]

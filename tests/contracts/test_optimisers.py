@@ -185,6 +185,7 @@ FIRST_STEP: dict[str, Callable[[np.ndarray, np.ndarray, dict[str, Any]], np.ndar
     "Adamax": adam_like,
     "ASGD": lambda p, g, o: p * (1 - o["lambd"] * np.float32(o["lr"])) - np.float32(o["lr"]) * g,
     "Lion": lambda p, g, o: p - o["lr"] * np.sign(g),
+    "SparseAdam": lambda p, g, o: p - o["lr"] * g / (np.abs(g) + o["eps"] / np.sqrt(1 - o["betas"][1])),
 }
 
 

@@ -59,6 +59,8 @@ class Embedding(_Table):
     padding_idx: this row starts as zeros and receives no gradient.
     max_norm: rows that are looked up and whose `norm_type`-norm is larger are first scaled down to it, in the table.
     scale_grad_by_freq: the gradient of a row is divided by how often it is looked up.
+    sparse: let `SGD` (without momentum), `Adagrad` and `SparseAdam` update only the rows that a compiled step looks
+        up, when the step ends with `zero_grad()`. Numbers stay the same, and so does all that other optimisers do.
 
     Raises IndexOutOfRange for an integer that names no row, ArgumentError for such a padding_idx.
 

@@ -13,9 +13,10 @@ from pullback.optim.optimizer import Optimizer
 from pullback.optim.radam import RAdam
 from pullback.optim.rmsprop import RMSprop
 from pullback.optim.sgd import SGD
+from pullback.optim.sparse_adam import SparseAdam
 
 __all__ = [
     "ASGD", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "Muon", "NAdam", "Optimizer", "RAdam",
-    "RMSprop",
+    "RMSprop", "SparseAdam",
     "lr_scheduler",
 ]  # fmt: skip

@@ -70,6 +70,10 @@ class Adagrad(Optimizer):
         for p, name, place in self._named():
             self._state_of(p, self.slots, name, self._hyperparameters(place))
 
+    def leaves_rows_alone(self, h: Hyperparameters) -> bool:
+        """Without weight decay."""
+        return not h.on("weight_decay")
+
     def update(self, p: Tensor, g: Tensor, s: Mapping[str, Tensor], h: Hyperparameters) -> tuple[Tensor, State]:
         """The rule above."""
         step, t = next_step(s)

@@ -10,6 +10,7 @@ from pullback.grad.backward import enable_grad, no_grad
 from pullback.ir.origin import phase
 from pullback.optim.groups import Params, as_groups, check_new_group, complete_group
 from pullback.optim.hyperparameters import Group, Hyperparameters, check_hyperparameters
+from pullback.optim.rows import WholeGradient, row_gradient
 from pullback.optim.saved import pack, read_groups, read_state, take_over
 from pullback.optim.slots import Slot, roomy, settle
 from pullback.optim.state import OptimizerState
@@ -139,6 +140,13 @@ class Optimizer:
         """
         raise NotImplementedError(f"{type(self).__name__} gives neither update() nor a step() of its own")
 
+    def leaves_rows_alone(self, h: Hyperparameters) -> bool:
+        """Whether the rule, with these hyperparameters, changes nothing in a row whose gradient is zero.
+
+        Then a table that is marked as `Embedding(sparse=True)` marks its own is updated in the rows that were used.
+        """
+        return False
+
     def _hyperparameters(self, place: int) -> Hyperparameters:
         return Hyperparameters(lambda: self.param_groups[place], (id(self), place))
 
@@ -155,11 +163,16 @@ class Optimizer:
         slots = [slot for slot in self.slots if h.on(*slot.when)]
         state = self._state_of(p, slots, name, h)
         with phase("update", name):
-            s = {slot.name: state[slot.name] if slot.scalar else roomy(state[slot.name]) for slot in slots}
-            fresh, kept = self.update(roomy(p), roomy(neg(g) if h.on("maximize") else g), s, h)
+            found = row_gradient(g) if vars(p).get("sparse_gradient") and self.leaves_rows_alone(h) else None
+            part = found or WholeGradient(g)
+            s = {x.name: state[x.name] if x.scalar else roomy(part.rows_of(state[x.name])) for x in slots}
+            g = neg(part.values) if h.on("maximize") else part.values
+            fresh, kept = self.update(roomy(part.rows_of(p)), roomy(g), s, h)
+            scalars = {slot.name for slot in slots if slot.scalar}
             for slot_name, tensor in kept.items():
-                settle(tensor, state[slot_name])
-            settle(fresh, p)
+                box = state[slot_name]
+                settle(tensor if slot_name in scalars else part.put(tensor, box), box)
+            settle(part.put(fresh, p), p)
 
     def _state_of(self, p: Tensor, slots: Sequence[Slot], name: str, h: Hyperparameters) -> State:
         """The state of a parameter, with what is missing made anew."""

@@ -73,6 +73,10 @@ class SGD(Optimizer):
                 f"got momentum={group['momentum']}, dampening={group['dampening']}"
             )
 
+    def leaves_rows_alone(self, h: Hyperparameters) -> bool:
+        """Without momentum and weight decay."""
+        return not h.on("momentum") and not h.on("weight_decay")
+
     def update(self, p: Tensor, g: Tensor, s: Mapping[str, Tensor], h: Hyperparameters) -> tuple[Tensor, State]:
         """The rule above."""
         g = with_penalty(g, p, h)

@@ -36,6 +36,7 @@ def embedding(
     padding_idx: this row receives no gradient.
     max_norm: rows that are named and whose `norm_type`-norm is larger are first scaled down to it, in the table itself.
     scale_grad_by_freq: the gradient of a row is divided by how often it is named.
+    sparse: let optimisers that can update only the rows that a compiled step names. The result is the same.
 
     Raises IndexOutOfRange for integers outside 0 … n − 1, DTypeError for other indices than int64 and int32,
     ShapeError when weight is no matrix.
@@ -49,8 +50,7 @@ def embedding(
     """
     index = _checked_rows("embedding", input, weight)
     padding = padding_row("embedding", padding_idx, weight)
-    if max_norm is not None:
-        _shorten(weight, index, max_norm, norm_type)
+    _prepare(weight, index, max_norm, norm_type, sparse)
     rows = _rows(weight, index, scale_grad_by_freq)
     if padding is None:
         return rows
@@ -82,6 +82,13 @@ def _checked_rows(name: str, input: Tensor, weight: Tensor) -> Value:
     if outside.size:
         raise IndexOutOfRange(f"{name} of {count} rows takes indices from 0 to {count - 1}; got {outside.flat[0]}")
     return places
+
+
+def _prepare(weight: Tensor, index: Value, max_norm: float | None, norm_type: float, sparse: bool) -> None:
+    if sparse:
+        vars(weight)["sparse_gradient"] = True  # optimisers look here
+    if max_norm is not None:
+        _shorten(weight, index, max_norm, norm_type)
 
 
 def _shorten(weight: Tensor, index: Value, max_norm: float, norm_type: float) -> None:
@@ -144,7 +151,7 @@ def embedding_bag(
     include_last_offset: offsets ends with the place where the last bag ends.
     per_sample_weights: numbers of input's shape that the rows are multiplied with, for mode "sum".
     padding_idx: this row is left out of its bags.
-    max_norm, norm_type, scale_grad_by_freq: as in `embedding`.
+    max_norm, norm_type, scale_grad_by_freq, sparse: as in `embedding`.
 
     Raises IndexOutOfRange for integers outside 0 … n − 1, ShapeError for shapes that do not fit, ArgumentError for
     offsets that do not rise from 0, an unknown mode, and options that a mode does not take.
@@ -161,8 +168,7 @@ def embedding_bag(
     index = _checked_rows("embedding_bag", input, weight)
     padding = padding_row("embedding_bag", padding_idx, weight)
     bags = _Bags(input, offsets, include_last_offset, padding)
-    if max_norm is not None:
-        _shorten(weight, index, max_norm, norm_type)
+    _prepare(weight, index, max_norm, norm_type, sparse)
     rows = _rows(weight, ops.reshape(index, shape=(bags.entries,)), scale_grad_by_freq)
     if per_sample_weights is not None:
         _check_factors(per_sample_weights, input, weight, mode)
