@@ -23,7 +23,7 @@ FUNCTIONS_ELSEWHERE = {
     """,
     "tests/grad": """
         checkpoint enable_grad grad gradcheck gradgradcheck hessian hvp inference_mode is_grad_enabled jacobian jvp
-        no_grad set_grad_enabled value_and_grad vjp vmap
+        no_grad scan set_grad_enabled value_and_grad vjp vmap
     """,
     "tests/backends": "compile",
     "tests/emit": "source eject",

@@ -147,6 +147,11 @@ def test_a_pullback_made_outside_is_mapped() -> None:
     close(pb.grad(squares)(x), pb.grad(lambda x: (pb.jacobian(f)(x) ** 2).sum())(x))
 
 
+def test_a_pullback_made_outside_compiles(backend: Backend) -> None:
+    _, pull = pb.vjp(lambda x: x.exp() * x.flip(0), numbers(3))
+    backend.assert_agrees(backend.compile(pull)(numbers(3, seed=2)), pull(numbers(3, seed=2)))
+
+
 def test_a_weight_that_all_rows_share_is_one_product() -> None:
     w, x = numbers(4, 3), numbers(5, 3, seed=2)
     nodes = trace(lambda: pb.vmap(lambda x: w @ x)(x)).program.nodes
