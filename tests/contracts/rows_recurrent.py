@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from tests.contracts.calls import Given, calls, of, spread
 from tests.contracts.layer_row import LayerRow
 
@@ -57,8 +59,6 @@ RECURRENT = [
     compared("LSTM", X, proj_size=2),
     compared("LSTM", X, proj_size=2, num_layers=2, bidirectional=True, bias=False),
 ]
-
-LAYERS = RECURRENT
 
 # An LSTM takes its state as a pair, and sequences of different lengths come packed: lines that make both.
 MADE = "m = lib.nn.{layer}.double(); [p.data.copy_(w[: p.numel()].reshape(p.shape)) for p in m.parameters()]; "
@@ -125,7 +125,65 @@ PACKING = calls(
     **STEPS_OF,
 )
 
+# The gradient of PyTorch's CTC loss is right behind a log_softmax alone, so it always stands there in these lines.
+LOG = "l = x.log_softmax(-1); "
+CTC = calls(
+    "\n".join(
+        LOG + f"lib.nn.functional.ctc_loss(l, {call})"
+        for call in (
+            "y, (5, 5), (3, 3)",
+            "y, (5, 4), (3, 2), reduction='none'",
+            "y, (5, 4), (3, 2), reduction='sum'",
+            "y, lib.tensor([5, 4]), lib.tensor([2, 3])",
+            "y, [5, 4], [0, 1], reduction='none'",
+            "y, (5, 0), (1, 0), reduction='none'",
+            "y - 1, (5, 4), (3, 1), blank=3, reduction='none'",
+            "y.flatten(), (5, 4), (3, 3), reduction='none'",
+            "y.flatten()[1:5], lib.tensor([4, 5]), lib.tensor([1, 3]), reduction='none'",
+            "y.flatten()[:1], (5, 5), (0, 1), reduction='none'",
+            "y.int(), (5, 4), (3, 2), reduction='none'",
+            "y, (4, 3), (3, 3), reduction='none', zero_infinity=True",
+            "y, (2, 3), (3, 2), zero_infinity=True",
+            "r, (5, 3), (3, 3), reduction='none', zero_infinity=True",
+            "r, (5, 5), (3, 3), reduction='sum'",
+        )
+    )
+    + f"""
+    {LOG} lib.nn.functional.ctc_loss(l[:, 0], y[0], (5,), (3,), reduction="none")
+    {LOG} lib.nn.functional.ctc_loss(l[:, 0], y[0], lib.tensor(4), lib.tensor(3))
+    lib.nn.functional.ctc_loss(x.detach().log_softmax(-1), y, (2, 5), (3, 3), reduction="none")
+    lib.nn.functional.ctc_loss(x.detach().log_softmax(-1), r, (3, 4), (3, 3), reduction="mean")
+    lib.nn.functional.ctc_loss(x.detach().log_softmax(-1), r, (3, 4), (3, 3), reduction="some")
+    lib.nn.functional.ctc_loss(x.detach().log_softmax(-1), y, (5, 5), (3, 3), blank=4)
+    lib.nn.functional.ctc_loss(x.detach().log_softmax(-1), y, (5,), (3, 3))
+    lib.nn.functional.ctc_loss(x.detach().log_softmax(-1), y, (5, 6), (3, 3))
+    lib.nn.functional.ctc_loss(x.detach().log_softmax(-1), y, (5, 5), (3, 4))
+    lib.nn.functional.ctc_loss(x.detach().log_softmax(-1), y.flatten(), (5, 5), (3, 2))
+    lib.nn.functional.ctc_loss(z.detach(), y, (5, 5), (3, 1), reduction="none")
+    """,
+    x=spread(5, 2, 4, seed=10),
+    y=of([[1, 2, 3], [3, 3, 1]], "int64"),
+    r=of([[1, 1, 2], [2, 2, 2]], "int64"),
+    z=of(np.where(spread(5, 2, 4, seed=11).array < -0.5, -np.inf, -1.0)),
+)  # fmt: skip
+
+LABELS, ALL_STEPS, ALL_LABELS = of([[1, 2], [1, 1]], "int64"), of([4, 3], "int64"), of([2, 2], "int64")
+PROBABLE = of(np.log(spread(4, 2, 3, low=0.1, high=1.0, seed=3).array))
+
+
+def losses(scores: Given, **each: Any) -> list[LayerRow]:
+    """The CTC loss with each reduction."""
+    return [LayerRow("CTCLoss", (scores, LABELS, ALL_STEPS, ALL_LABELS), options={"reduction": how, **each})
+            for how in ("none", "mean", "sum")]  # fmt: skip
+
+
+# Compared with differences, with PyTorch where no gradient is asked for.
+LAYERS = [*RECURRENT, *losses(PROBABLE)]
+
 ORACLE_ROWS = [
+    *losses(of(PROBABLE.array, requires_grad=False)),
+    *losses(of(PROBABLE.array, requires_grad=False), blank=2, zero_infinity=True),
+    *CTC,
     *RECURRENT,
     *WITH_STATE,
     *of_different_lengths("RNN(2, 3)", "h[None]"),

@@ -47,6 +47,7 @@ from pullback.nn.loss import (
     BCEWithLogitsLoss,
     CosineEmbeddingLoss,
     CrossEntropyLoss,
+    CTCLoss,
     GaussianNLLLoss,
     HingeEmbeddingLoss,
     HuberLoss,
@@ -134,6 +135,7 @@ from pullback.nn.transformer import (
 )
 
 __all__ = [
+    "CTCLoss",
     "CELU",
     "ELU",
     "GELU",

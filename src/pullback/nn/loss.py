@@ -402,3 +402,36 @@ class TripletMarginLoss(_Loss):
         return F.triplet_margin_loss(
             anchor, positive, negative, self.margin, self.p, self.eps, self.swap, self.reduction
         )
+
+
+class CTCLoss(_Loss):
+    """Connectionist temporal classification: −ln of the sum over all alignments of the labels with the steps.
+
+    log_probs (t, b, c) or (t, c); targets (b, s), or one after the other; see `F.ctc_loss` for all of them. blank is
+    the class that stands for no label; zero_infinity gives 0 in place of an infinite loss.
+
+    >>> import pullback as pb
+    >>> log_probs = pb.zeros(4, 2, 3).log_softmax(-1)
+    >>> pb.nn.CTCLoss()(log_probs, pb.tensor([[1, 2], [1, 1]]), (4, 4), (2, 2))
+    tensor(1.1179)
+
+    Source: torch.nn.CTCLoss; Graves et al. 2006.
+    """
+
+    __constants__ = ("blank", "reduction", "zero_infinity")
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+        super().__init__(reduction)
+        self.blank = blank
+        self.zero_infinity = zero_infinity
+
+    def forward(
+        self,
+        log_probs: Tensor,
+        targets: Tensor,
+        input_lengths: Tensor | Sequence[int],
+        target_lengths: Tensor | Sequence[int],
+    ) -> Tensor:
+        """`F.ctc_loss` of the inputs."""
+        options = (self.blank, self.reduction, self.zero_infinity)
+        return F.ctc_loss(log_probs, targets, input_lengths, target_lengths, *options)

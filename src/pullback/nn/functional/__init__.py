@@ -59,6 +59,7 @@ from pullback.nn.functional.convolution import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from pullback.nn.functional.ctc import ctc_loss
 from pullback.nn.functional.distance import cosine_similarity, normalize, pairwise_distance
 from pullback.nn.functional.dropping import (
     alpha_dropout,
@@ -112,6 +113,7 @@ from pullback.nn.functional.unpooling import max_unpool1d, max_unpool2d, max_unp
 from pullback.tensor.indexing import one_hot
 
 __all__ = [
+    "ctc_loss",
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
     "adaptive_avg_pool3d",
