@@ -12,6 +12,7 @@ from pullback.train.optimizers import OPTIMIZERS, SCHEDULES
 from pullback.train.recipes import RECIPES
 from pullback.train.settings import Path as SettingPath
 from pullback.train.settings import SettingsError
+from pullback.train.studies import STUDIES
 
 _TABLE, _NETWORK, _LEARNING, _RUN = "A table of your own", "The network", "Learning", "The run"
 
@@ -27,7 +28,7 @@ def _option(panel: str, text: str, *names: str) -> Any:
 What = Annotated[
     str,
     typer.Argument(
-        help=f"A recipe ({_listed(RECIPES)}), a settings file (.toml), or with --resume a run folder.",
+        help=f"A recipe ({_listed({**RECIPES, **STUDIES})}), a settings file (.toml), or with --resume a run folder.",
         show_default=False,
     ),
 ]

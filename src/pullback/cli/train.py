@@ -12,6 +12,7 @@ from pullback.cli import options as o
 from pullback.cli.console import console, print_line
 from pullback.cli.display import open_display
 from pullback.cli.exit_codes import INTERRUPTED
+from pullback.cli.study import is_study, train_study
 from pullback.cli.tables import show_outcome
 from pullback.train.config import Config, DataConfig, read_toml
 from pullback.train.pictures import can_draw, draw_pictures
@@ -21,6 +22,7 @@ from pullback.train.run import Run
 from pullback.train.run_folder import RunFolder, runs_in
 from pullback.train.session import Outcome, begin, carry_through, leave, take_up
 from pullback.train.settings import Where
+from pullback.train.studies import STUDIES
 
 _NOT_SETTINGS = ("what", "out", "set_", "resume", "quiet", "no_pictures")
 
@@ -72,6 +74,9 @@ def train_verb(
     What a settings file leaves out is as in the recipe digits, or proposed for the table.
     """
     given = o.given_settings({k: v for k, v in locals().items() if k not in _NOT_SETTINGS}, set_ or [])
+    if is_study(what):
+        train_study(what, out, given, resume, quiet, not no_pictures)
+        return
     run, folder = _resumed(what, out, given) if resume else _begun(what, out, given)
     try:
         outcome = _carried_through(run, folder, quiet, no_pictures)
@@ -166,7 +171,7 @@ def _relative_to(folder: Path, in_file: dict[str, Any]) -> dict[str, Any]:
 
 def _what_else(what: str) -> str:
     """What to write instead of a name that is none."""
-    recipes = ", ".join(RECIPES)
+    recipes = ", ".join([*RECIPES, *STUDIES])
     if not what:
         return f"say what to train: a recipe ({recipes}), a settings file (.toml), or --data FILE --target COLUMN"
     if what.lower().endswith((".csv", ".tsv", ".csv.gz", ".tsv.gz")):
@@ -175,7 +180,8 @@ def _what_else(what: str) -> str:
         return f"a text is given as --data {what}"
     if Path(what).is_dir():
         return f"{what} is a folder; to go on with an interrupted run add --resume"
-    return f"there is no recipe {what!r}.{suggest(what, RECIPES)} Known are {recipes}; settings files end in .toml"
+    near = suggest(what, [*RECIPES, *STUDIES])
+    return f"there is no recipe {what!r}.{near} Known are {recipes}; settings files end in .toml"
 
 
 def _resumed(what: str, out: Path, given: Mapping[str, Any]) -> tuple[Run, RunFolder]:

@@ -1,6 +1,7 @@
 """The pictures of a run: its curves, its confusion matrix, its worst mistakes."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +14,7 @@ from pullback.base.dtypes import Array
 from pullback.train.metrics import ClassificationReport
 from pullback.train.report import probabilities, worst_mistakes
 from pullback.train.session import Outcome
+from pullback.train.study import Measured
 
 BLUE, ORANGE, INK, PALE = "#2563a8", "#d9762b", "#222222", "#e3e3e3"
 SHEET = (5, 8)  # rows and columns of the sheet of mistakes
@@ -160,3 +162,56 @@ def predictions(found: Array, truth: Array, name: str) -> Any:
     axes.set(xlabel=f"true {name}", ylabel=f"predicted {name}", title=f"Predictions on the {len(truth):,} test rows")
     _plain(axes)
     return figure
+
+
+COLORS = (INK, BLUE, "#3a8f4d", "#8a4fa3", "#9a9a9a", "#5fb4d9", ORANGE, "#b8405e")
+_ALIVE = (1e-4, 1e3)  # norms between which a gradient teaches something
+_SMALLEST = float(np.finfo(np.float32).tiny)
+
+
+def gradients_by_layer(results: Sequence[Measured], question: str) -> Any:
+    """The norm of the gradient at each layer's weights of the runs of a study: before the first step, as a whole and
+    where it is neither lost nor without bounds, and after the last; and how well each run knew the validation rows."""
+    figure = _figure(14, 4.8)
+    whole, start, end, right = figure.subplots(1, 4, width_ratios=(3, 3, 3, 2.8))
+    for axes, when, title in (
+        (whole, "start", "Before the first step"),
+        (start, "start", "The same, from near"),
+        (end, "end", "After the last step, from near"),
+    ):
+        for i, result in enumerate(results):
+            same = any(result.start == other.start for other in results[:i])
+            style = {"linestyle": (0, (4, 3)) if same else "-", "linewidth": 1.6 if same else 2.2}
+            norms = np.array(getattr(result, when))
+            axes.plot(np.arange(1, len(norms) + 1), np.maximum(norms, 1e-46), color=COLORS[i % len(COLORS)], **style)
+        axes.set_yscale("log")
+        axes.set(title=title, xlabel="layer, from the inputs to the outputs", ylim=_ALIVE)
+        _plain(axes)
+    lowest = min(norm for result in results for norm in result.start if not math.isnan(norm))
+    whole.set(ylabel="norm of the gradient at the layer's weights", ylim=(max(lowest, 1e-46) / 30, _ALIVE[1]))
+    if lowest < _SMALLEST:
+        whole.axhline(_SMALLEST, color=INK, linewidth=0.8, linestyle=":")
+        told = "below this line float32 runs out of digits"
+        whole.annotate(
+            told, (0.98, _SMALLEST), (0, 3), whole.get_yaxis_transform(), "offset points", ha="right", fontsize=8
+        )
+    _bars_of_accuracy(right, results)
+    figure.suptitle(question, fontsize=12)
+    return figure
+
+
+def _bars_of_accuracy(axes: Any, results: Sequence[Measured]) -> None:
+    places = np.arange(len(results))[::-1]
+    shares = [0.0 if math.isnan(result.validation_accuracy) else result.validation_accuracy for result in results]
+    axes.barh(places, shares, color=[COLORS[i % len(COLORS)] for i in range(len(results))], height=0.45)
+    for place, share, result in zip(places, shares, results, strict=True):
+        figure = "diverged" if result.ended == "diverged" else f"{100 * share:.1f} %"
+        axes.annotate(figure, (share, place), (4, 0), textcoords="offset points", va="center", fontsize=9)
+        axes.annotate(result.title, (0, place), (2, 11), textcoords="offset points", fontsize=9, color=INK)
+    axes.set(
+        title="Validation accuracy", xlim=(0, 1.18), xticks=(0, 0.5, 1), yticks=(), ylim=(-0.5, len(results) - 0.2)
+    )
+    axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
+    _plain(axes)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="y", visible=False)
