@@ -13,6 +13,7 @@ from pullback.base.errors import PullbackError
 from pullback.cli.console import print_line
 from pullback.cli.evaluate import evaluate_verb
 from pullback.cli.exit_codes import FAILED, INTERRUPTED, WRONG_USE
+from pullback.cli.generate import generate_verb
 from pullback.cli.gradcheck import gradcheck_verb
 from pullback.cli.info import info_verb
 from pullback.cli.predict import predict_verb
@@ -34,11 +35,15 @@ _HELP = """Train neural networks on the computer you have, and look at every num
 
 - `pullback predict runs/digits-... seven.png` – use it
 
-**Your own table**
+- `pullback generate runs/austen-gpt-... --prompt "It is a truth"` – after `pullback train austen-gpt`, have it write on
+
+**Your own table, your own text**
 
 - `pullback train --data flats.csv --target price` – a network is proposed, trained and tested
 
 - `pullback predict runs/flats-... new.csv --out prices.csv` – use it
+
+- `pullback train --data book.txt` – its characters are learnt, beside n-grams
 
 `pullback VERB --help` says more, with examples.
 """
@@ -66,7 +71,7 @@ def _interruptible(verb: Callable[..., None]) -> Callable[..., None]:
     return told
 
 
-_VERBS = (train_verb, evaluate_verb, predict_verb, source_verb, gradcheck_verb, info_verb)
+_VERBS = (train_verb, evaluate_verb, predict_verb, generate_verb, source_verb, gradcheck_verb, info_verb)
 for _verb in _VERBS:
     app.command(_verb.__name__.removesuffix("_verb"))(_interruptible(_verb))
 

@@ -12,13 +12,14 @@ from pullback.cli.tables import show_report, summary
 from pullback.data.datasets import TensorDataset
 from pullback.train.json_text import json_text
 from pullback.train.predict import read_digits
-from pullback.train.problem import encoded, load_problem, read_rows
-from pullback.train.report import make_report
+from pullback.train.problem import encoded, load_problem, read_rows, read_text, text_windows
+from pullback.train.report import Report, make_report
 from pullback.train.run_folder import RunFolder
-from pullback.train.validate import outputs_of
+from pullback.train.validate import outputs_of, tell_text
 
 Data = Annotated[
-    Path | None, typer.Option(help="Other rows: a CSV file; for digits .npz or a folder.", show_default=False)
+    Path | None,
+    typer.Option(help="Other rows: a CSV file; for digits .npz or a folder; for text a file.", show_default=False),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
 
@@ -35,7 +36,11 @@ def evaluate_verb(run: Run, data: Data = None, as_json: AsJson = False) -> None:
     folder = RunFolder.existing(run)
     rows, title = _own_test(folder) if data is None else _others(folder, data)
     about = folder.about()
-    report = make_report(*outputs_of(folder.model(), rows), about.class_names, about.table_encoder())
+    report: Report
+    if about.task == "language":
+        report = tell_text(folder.model(), rows)
+    else:
+        report = make_report(*outputs_of(folder.model(), rows), about.class_names, about.table_encoder())
     if as_json:
         print(json_text(report.to_dict(), indent=2))
         return
@@ -55,7 +60,10 @@ def _own_test(folder: RunFolder) -> tuple[Any, str]:
 
 
 def _others(folder: RunFolder, data: Path) -> tuple[Any, str]:
-    encoder = folder.about().table_encoder()
+    about, encoder = folder.about(), folder.about().table_encoder()
+    if about.task == "language":
+        windows = text_windows(read_text(data), about.class_names, about.inputs)
+        return windows, f"{data}: {len(windows):,} windows of {about.inputs} characters"
     if encoder is not None:
         table = read_rows(encoder, data)
         known = table.drop_missing(encoder.target.name)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pullback.base.atomic import atomic_write
-from pullback.base.errors import ArgumentError
+from pullback.base.errors import ArgumentError, DataError
 from pullback.cli.console import console, print_line
 from pullback.cli.options import Run
 from pullback.cli.tables import predictions_table
@@ -38,6 +38,8 @@ def predict_verb(run: Run, files: Files, out: Out = None, unknown_as_missing: Un
     - `pullback predict runs/digits-2025-06-01-1 seven.png` – which digit is it?
     """
     folder = RunFolder.existing(run)
+    if folder.about().task == "language":
+        raise DataError(f"{folder} is a language model; pullback generate {folder} has it write on")
     encoder = folder.about().table_encoder()
     if encoder is None:
         found = predict_digits(folder.model(), files, folder.about().class_names)

@@ -9,6 +9,7 @@ from typing import Any
 from pullback.base.errors import ArgumentError, suggest
 from pullback.models.convnet import ConvNet, ConvNetConfig
 from pullback.models.gpt2 import GPT2Config, GPT2LMHeadModel
+from pullback.models.lstm_lm import LSTMLanguageModel, LSTMLanguageModelConfig
 from pullback.models.mlp import ACTIVATIONS, INITS, MLP, NORMS, MLPConfig
 from pullback.nn.module import Module
 from pullback.train.settings import Path, Where, change_fields, checked_value, setting
@@ -121,7 +122,7 @@ class GPTSettings(Network):
 
     def words(self, inputs: int, outputs: int) -> str:
         """Layers, heads and width."""
-        return f"GPT-2 of {self.layers} layers, {self.heads} heads, width {self.width}, context {inputs}"
+        return f"GPT-2, layers {self.layers}, heads {self.heads}, width {self.width}, context {inputs}"
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -129,4 +130,33 @@ class GPTSettings(Network):
         return ("language",)
 
 
-NETWORKS: dict[str, Network] = {network.name: network for network in (ModelConfig(), ConvNetSettings(), GPTSettings())}
+@dataclass(frozen=True)
+class LSTMSettings(Network):
+    """Layers of LSTM for characters."""
+
+    name: str = setting("lstm", "layers of LSTM; for text")
+    embedding: int = setting(64, "size of a character's vector", low=1)
+    hidden: int = setting(256, "size of each layer's state", low=1)
+    layers: int = setting(1, "layers, one above the other", low=1)
+    dropout: float = setting(0.0, "share of the values dropped in training", low=0, below=1)
+
+    def build(self, inputs: int, outputs: int) -> Module:
+        """An LSTM language model."""
+        return LSTMLanguageModel(
+            LSTMLanguageModelConfig(outputs, self.embedding, self.hidden, self.layers, self.dropout)
+        )
+
+    def words(self, inputs: int, outputs: int) -> str:
+        """Layers and sizes."""
+        layers = "1 layer" if self.layers == 1 else f"{self.layers} layers"
+        return f"LSTM of {layers}, {self.embedding} to {self.hidden}, context {inputs}"
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Text."""
+        return ("language",)
+
+
+NETWORKS: dict[str, Network] = {
+    network.name: network for network in (ModelConfig(), ConvNetSettings(), GPTSettings(), LSTMSettings())
+}

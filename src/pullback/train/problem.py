@@ -3,6 +3,7 @@
 import hashlib
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -103,13 +104,12 @@ def _digits_problem(config: DataConfig) -> Problem:
 def _text_problem(config: DataConfig) -> Problem:
     """Characters and what follows each; the parts lie one behind the other."""
     _refuse_columns(config, "text has")
-    file = AUSTEN if config.source == "austen" else existing_file(config.source)
-    text = austen() if config.source == "austen" else _read_text(file)
+    file = AUSTEN if config.source == "austen" else Path(config.source)
+    text = austen() if config.source == "austen" else read_text(file)
     vocabulary = Vocabulary.of(text)
     texts = split_by_position(vocabulary.encode(text), config.validation, config.test)
     length = config.context
-    counted = (length + 1) // 2  # where it is tested, every character is told from at least half a window before it
-    held_out = [TextWindows(part, length, counted, counted) for part in texts[1:]]
+    held_out = [_held_out(part, length) for part in texts[1:]]
     return Problem(
         task="language",
         train=TextWindows(texts[0], length, config.stride or length),
@@ -123,7 +123,26 @@ def _text_problem(config: DataConfig) -> Problem:
     )
 
 
-def _read_text(file: Path) -> str:
+def text_windows(text: str, characters: Sequence[str], length: int) -> TextWindows:
+    """A text that came later as windows to test a network on, which knows these characters.
+
+    Raises DataError for a character that it does not know.
+    """
+    return _held_out(Vocabulary("".join(characters)).encode(text), length)
+
+
+def _held_out(ids: Array, length: int) -> TextWindows:
+    """Windows in which every character counts once, and is told from at least half a window before it."""
+    counted = (length + 1) // 2
+    return TextWindows(ids, length, counted, counted)
+
+
+def read_text(file: StrPath) -> str:
+    """The text in a file.
+
+    Raises MissingFile when it is not there, DataError when it is not text in UTF-8.
+    """
+    file = existing_file(file)
     try:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

@@ -2,7 +2,7 @@
 
 from pullback.models.propose import propose_hidden
 from pullback.train.config import Config, DataConfig, OptimizerConfig, ScheduleConfig, TrainingConfig
-from pullback.train.networks import ConvNetSettings, GPTSettings, ModelConfig
+from pullback.train.networks import ConvNetSettings, GPTSettings, LSTMSettings, ModelConfig
 from pullback.train.problem import Problem
 
 # Chosen on the validation rows alone. Over the seeds 0 to 4 they reach, on the test rows, a mean accuracy of 0.969
@@ -28,6 +28,14 @@ RECIPES: dict[str, Config] = {
         training=TrainingConfig(epochs=10, batch_size=64),
         optimizer=OptimizerConfig("adamw", lr=5e-3, options={"weight_decay": 0.01}),
         schedule=ScheduleConfig("one-cycle"),
+    ),
+    "austen-lstm": Config(
+        name="austen-lstm",
+        data=DataConfig("austen", validation=0.05, test=0.05, context=64),
+        model=LSTMSettings(embedding=64, hidden=256),
+        training=TrainingConfig(epochs=1, batch_size=32, clip_norm=1.0),
+        optimizer=OptimizerConfig("adamw", lr=3e-3, options={"weight_decay": 0.01}),
+        schedule=ScheduleConfig("cosine", {"warmup": 0.05}),
     ),
     "austen-gpt": Config(
         name="austen-gpt",

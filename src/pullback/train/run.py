@@ -69,7 +69,7 @@ class Run:
         manual_seed(config.seed)
         self.config, self.problem = config, problem
         self.model = make_model(config, problem.inputs, problem.outputs)
-        self.forward: Callable[[Tensor], Tensor] = compile(self.model.__call__)
+        self.forward: Callable[[Tensor], Any] = compile(self.model.__call__)
         self.loader = DataLoader(problem.train, config.training.batch_size, shuffle=True, seed=config.seed)
         how, epochs = config.optimizer, config.training.epochs
         self.optimizer = make_optimizer(self.model.named_parameters(), how.name, how.lr, how.options)
@@ -77,8 +77,12 @@ class Run:
         self.schedule = make_schedule(self.optimizer, plan.name, plan.options, steps, epochs)
         self.progress = Progress()
 
-    def loss(self, scores: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss of rows: cross-entropy for classes and characters, the squared error for numbers."""
+    def loss(self, found: Any, targets: Tensor) -> Tensor:
+        """The mean loss of rows: cross-entropy for classes and characters, the squared error for numbers.
+
+        found: what the network gives for them.
+        """
+        scores = scores_in(found)
         if self.problem.task == "regression":
             return F.mse_loss(scores, targets)
         if self.problem.task == "language":
@@ -117,6 +121,12 @@ def _wrong_network(network: Network, task: str) -> str:
     return (
         f"the network {network.name} is for {' and '.join(network.tasks)}, this data is for {task}; model.name = {able}"
     )
+
+
+def scores_in(found: Any) -> Tensor:
+    """The scores in what a network gives: all of it, or the first of several; an LSTM gives its state, too."""
+    scores: Tensor = found[0] if isinstance(found, tuple) else found
+    return scores
 
 
 def make_model(config: Config, inputs: int, outputs: int) -> Module:

@@ -123,12 +123,12 @@ def _carried(config: Config, title: str, problem: Problem, folder: RunFolder, te
     if (folder.path / GRADIENTS).exists():
         return _read(folder)
     start = gradient_norms(Run(config, problem))
-    run, ended = _opened(config, problem, folder), "diverged"
+    run = _opened(config, problem, folder)
     try:
         ended = carry_through(run, folder, tell).why
         run.model.load_state_dict(load(folder.path / LAST))
     except Diverged:
-        pass  # that is a result like any other
+        ended = "diverged"  # a result like any other
     if ended == "interrupted":
         return None
     record = run.progress.history[-1] if ended != "diverged" else {}

@@ -18,7 +18,7 @@ from pullback.tensor.shaping import cat
 from pullback.tensor.tensor import Tensor
 from pullback.train.metrics import METRICS
 from pullback.train.report import TextReport
-from pullback.train.run import Run
+from pullback.train.run import Run, scores_in
 
 ROWS_AT_ONCE = 500
 CHARACTERS_AT_ONCE = 16_384
@@ -58,7 +58,7 @@ def validate(run: Run) -> dict[str, float]:
     return {"validation_loss": loss, **{f"validation_{name}": value for name, value in named.items()}}
 
 
-def tell_text(model: Module, windows: Any, forward: Callable[[Tensor], Tensor] | None = None) -> TextReport:
+def tell_text(model: Module, windows: Any, forward: Callable[[Tensor], Any] | None = None) -> TextReport:
     """How well a model tells the characters of windows of text, of which targets of −100 do not count."""
     was_training = model.training
     model.eval()
@@ -68,7 +68,7 @@ def tell_text(model: Module, windows: Any, forward: Callable[[Tensor], Tensor] |
     with no_grad():
         for rows, targets in DataLoader(windows, at_once):
             rows, targets = _filled_up(rows, at_once, 0), _filled_up(targets, at_once, UNCOUNTED)
-            scores, wanted = forward(rows).flatten(0, 1), targets.flatten()
+            scores, wanted = scores_in(forward(rows)).flatten(0, 1), targets.flatten()
             loss += F.cross_entropy(scores, wanted, reduction="sum").item()
             found, counted = scores.numpy().argmax(axis=1), wanted.numpy() != UNCOUNTED
             right += int((found == wanted.numpy())[counted].sum())
