@@ -204,3 +204,36 @@ def test_memory_is_really_lower() -> None:
     assert plain > DEPTH * 6 * bytes_of_one
     assert saved < (DEPTH + 16) * bytes_of_one
     assert saved < plain / 3
+
+
+def f_with_a_constant_part(x: pb.Tensor) -> pb.Tensor:
+    with pb.no_grad():
+        scale = x.sum()
+    return (x * scale).sum()
+
+
+def f_with_a_gradient_taken_as_constant(x: pb.Tensor) -> pb.Tensor:
+    (slope,) = pb.autograd.grad((x**3).sum(), x)
+    return (slope * x).sum()
+
+
+WRAPPINGS: dict[str, Callable[[Any], Any]] = {
+    "checkpoint": lambda f: lambda x: pb.checkpoint(f, x),
+    "checkpoint twice": lambda f: lambda x: pb.checkpoint(lambda x: pb.checkpoint(f, x), x),
+    "compiled, differentiated outside": pb.compile,
+    "compiled checkpoint": lambda f: pb.compile(lambda x: pb.checkpoint(f, x)),
+    "vmap": lambda f: lambda x: pb.vmap(f)(x.unsqueeze(0)).sum(),
+    "loop": lambda f: lambda x: pb.scan(lambda c, row: (c + f(row), c), x.sum() * 0, x.unsqueeze(0))[0],
+}
+
+
+@pytest.mark.parametrize("wrapping", WRAPPINGS)
+@pytest.mark.parametrize("f", [f_with_a_constant_part, f_with_a_gradient_taken_as_constant])
+def test_what_was_cut_off_stays_cut_off(f: Callable[[Any], Any], wrapping: str) -> None:
+    """A function that is run again gets no gradient where it wanted none: within no_grad, or of a gradient."""
+    found = []
+    for function in (f, WRAPPINGS[wrapping](f)):
+        x = spread(3).tensor(pb)
+        function(x).backward()
+        found.append(x.grad.numpy())
+    np.testing.assert_allclose(found[1], found[0], 1e-12)

@@ -89,7 +89,6 @@ def pullback_program(program: Program) -> Program:
             value.name = like.name
         with mode.holding(grad=True):
             outputs = inline(program, inputs)
-        with mode.holding(grad=False):
             found = reverse(outputs, gs, inputs)
         return [found[x] if x in found else zeros_like(x) for x in inputs]
 

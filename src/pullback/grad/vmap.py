@@ -17,8 +17,8 @@ from pullback.base.errors import ArgumentError, DTypeError, ShapeError, TraceErr
 from pullback.base.shapes import normalize_axis
 from pullback.base.trees import Structure, flatten, unflatten
 from pullback.ir.mode import mode
-from pullback.ir.node import Node, Op, Value, Values
-from pullback.ir.program import Program, record
+from pullback.ir.node import Op, Value, Values
+from pullback.ir.program import Program, is_cut_off, record
 from pullback.ir.types import Type
 from pullback.tensor.reduction import checked_index, from_front, outside_stays_outside
 from pullback.tensor.shaping import movedim
@@ -161,7 +161,7 @@ class Batch:
         """Apply the program's nodes for all rows, each node keeping its origin; the outputs."""
         known = dict(zip(program.inputs, inputs, strict=True))
         for node in program.nodes:
-            with mode.holding(origin=node.origin, grad=mode.grad and not _is_cut_off(node)):
+            with mode.holding(origin=node.origin, grad=mode.grad and not is_cut_off(node)):
                 results = self.apply(node.op, [known[x] for x in node.inputs], node.params)
             for old, (new, is_mapped) in zip(node.outputs, results, strict=True):
                 if old is not None:
@@ -235,12 +235,6 @@ class Batch:
         starts = ops.reshape(ops.iota(size=self.size, dtype=int64) * size, shape=shape)
         total = from_front(index, size) + ops.broadcast(starts, shape=index.shape)
         return outside_stays_outside(total, index, size, self.size * size)
-
-
-def _is_cut_off(node: Node) -> bool:
-    """Whether a node was recorded where no gradients were wanted."""
-    results = [y for y in node.outputs if y is not None]
-    return any(x.requires_grad for x in node.inputs) and not any(y.requires_grad for y in results)
 
 
 def _draws(op: Op, params: Params) -> bool:

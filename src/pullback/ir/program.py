@@ -115,6 +115,12 @@ def record(function: Callable[..., Sequence[Value]], types: Sequence[Type], diff
     return Program(inputs, live_nodes(recorder.nodes, outputs), outputs)
 
 
+def is_cut_off(node: Node) -> bool:
+    """Whether a node was recorded where no gradients were wanted, such as within `no_grad`."""
+    results = [y for y in node.outputs if y is not None]
+    return any(x.requires_grad for x in node.inputs) and not any(y.requires_grad for y in results)
+
+
 def apply_again(node: Node, inputs: Sequence[Value]) -> tuple[Value, ...]:
     """The node's op on other inputs, with the node's origin."""
     with originating(node.origin):
@@ -122,10 +128,11 @@ def apply_again(node: Node, inputs: Sequence[Value]) -> tuple[Value, ...]:
 
 
 def inline(program: Program, values: Sequence[Value]) -> list[Value]:
-    """Apply the program's ops to these values, each node keeping its origin; the outputs."""
+    """Apply the program's ops to these values, each keeping its origin, and passing on gradients where it did."""
     found: dict[Value, Value] = dict(zip(program.inputs, values, strict=True))
     for node in program.nodes:
-        results = apply_again(node, [found[x] for x in node.inputs])
+        with mode.holding(grad=mode.grad and not is_cut_off(node)):
+            results = apply_again(node, [found[x] for x in node.inputs])
         for old, new in zip(node.outputs, results, strict=True):
             if old is not None:
                 found[old] = new
