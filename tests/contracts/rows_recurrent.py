@@ -75,6 +75,18 @@ WITH_STATE = calls(
     x=X, h=H, c=C, w=NUMBERS,
 )  # fmt: skip
 
+TWICE = "(g,) = lib.autograd.grad((y * y).sum(), x, create_graph=True); g"
+SECOND = calls(
+    f"""
+    {MADE.format(layer="RNN(2, 3)")} y, _ = m(x, h[None]); {TWICE}
+    {MADE.format(layer="GRU(2, 3, bidirectional=True)")} y, _ = m(x); {TWICE}
+    {MADE.format(layer="LSTM(2, 3, num_layers=2)")} y, _ = m(x); {TWICE}
+    {MADE.format(layer="LSTMCell(2, 3)")} y, _ = m(x[0], (h, c)); {TWICE}
+    {PACK}{MADE.format(layer="LSTM(2, 3)")} y, _ = m(p, (h[None], c[None])); y = r.pad_packed_sequence(y)[0]; {TWICE}
+    """,
+    x=X, h=H, c=C, w=NUMBERS,
+)  # fmt: skip
+
 
 def of_different_lengths(layer: str, state: str) -> list[Any]:
     """Packed sequences through a layer: in each layout, both directions, two layers."""
@@ -186,6 +198,7 @@ ORACLE_ROWS = [
     *CTC,
     *RECURRENT,
     *WITH_STATE,
+    *SECOND,
     *of_different_lengths("RNN(2, 3)", "h[None]"),
     *of_different_lengths("GRU(2, 3)", "h[None]"),
     *of_different_lengths("LSTM(2, 3)", "(h[None], c[None])"),

@@ -333,13 +333,13 @@ class _StepBack:
         """The step back as the program of a loop over these rows."""
         products = [product for found, _ in self.split.values() for product in found]
         bases = dict.fromkeys(_base(factor) for product in products for factor in product.factors)
-        self.collected = [base for base in bases if base not in rows]
+        self.at_rows = {i: g for i, g in self.found.items() if self.carries <= i < self.behind}
+        self.collected = [base for base in bases if base not in rows and base not in self.at_rows.values()]
         inputs = [*self.carried.values(), *self.sums.values(), *rows, *self.inputs[self.behind :]]
         with recording(self.recorder), mode.holding(grad=False):
             sums = [so_far + self.rests[i] for i, so_far in self.sums.items()]
         outputs = (
-            *(self.found[i] for i in self.carried), *sums,
-            *(g for i, g in self.found.items() if self.carries <= i < self.behind), *self.collected,
+            *(self.found[i] for i in self.carried), *sums, *self.at_rows.values(), *self.collected,
         )  # fmt: skip
         nodes = [
             node for node in self.recorder.nodes if set(node.outputs).isdisjoint(rows)
@@ -354,8 +354,9 @@ class _StepBack:
         """The gradients at the inputs of the loop, from the results of the loop back and the rows that it had."""
         results = iter(found)
         gradients: dict[int, Value] = {i: next(results) for i in (*self.carried, *self.sums)}
-        gradients |= {i: next(results) for i in self.found if self.carries <= i < self.behind}
-        stacks = stacks | dict(zip(self.collected, results, strict=True))
+        gradients |= {i: next(results) for i in self.at_rows}
+        stacks = stacks | {g: gradients[i] for i, g in self.at_rows.items()}
+        stacks |= dict(zip(self.collected, results, strict=True))
         for i, (products, _) in self.split.items():
             for product in products:
                 term = product.summed(stacks)
