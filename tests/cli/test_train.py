@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 
 from pullback.files.weights import load
+from pullback.train.recipes import RECIPES
 from pullback.train.run_folder import RunFolder
 from pullback.train.session import take_up
+from pullback.train.studies import STUDIES
 from tests.cli.conftest import Command, Trained, write_flats
 
 SHORT = ("--limit", "400", "--epochs", "2", "--hidden", "16")
@@ -226,3 +228,12 @@ def read_until_end(terminal: int, process: subprocess.Popen[bytes]) -> str:
         elif process.poll() is not None:
             break
     return shown.decode()
+
+
+def test_recipes_are_listed(pullback: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = pullback("train", "--list")
+    assert (result.code, result.err) == (0, "")
+    for name in (*RECIPES, *STUDIES):
+        assert re.search(rf"^ {name} ", result.out, re.MULTILINE)
+    assert not list(tmp_path.iterdir())

@@ -5,7 +5,7 @@ import pytest
 
 import pullback as pb
 from pullback.base.errors import ArgumentError
-from pullback.models.mlp import ACTIVATIONS, MLP, MLPConfig
+from pullback.models.mlp import ACTIVATIONS, INITS, MLP, NORMS, MLPConfig
 from pullback.models.propose import propose_hidden
 
 
@@ -82,3 +82,38 @@ def test_proposals_grow_with_the_table() -> None:
     assert widths[-1] > widths[0]
     with pytest.raises(ArgumentError, match="must be 1 or more; got 0, 1 and 5"):
         propose_hidden(0, 1, 5)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_norms_stand_before_the_activation(norm: str) -> None:
+    net = MLP(MLPConfig(4, 2, (3, 5), norm=norm))
+    names = [name for name, _ in net.named_children()]
+    assert names == ["fc1", "norm1", "act1", "fc2", "norm2", "act2", "fc3"]
+    assert net(pb.randn(6, 4)).shape == (6, 2)
+
+
+def test_residuals_add_what_came_in_where_sizes_agree() -> None:
+    pb.manual_seed(0)
+    net, plain = (MLP(MLPConfig(3, 2, (4, 4), "tanh", residual=residual)).double() for residual in (True, False))
+    plain.load_state_dict(net.state_dict())
+    x = pb.randn(5, 3, dtype=pb.float64)
+    h = pb.tanh(net.fc1(x))
+    expected = net.fc3(pb.tanh(net.fc2(h)) + h)
+    np.testing.assert_allclose(net(x).detach().numpy(), expected.detach().numpy(), rtol=1e-12)
+    assert not np.allclose(net(x).detach().numpy(), plain(x).detach().numpy())
+
+
+@pytest.mark.parametrize("init", INITS)
+def test_first_weights(init: str) -> None:
+    pb.manual_seed(0)
+    net = MLP(MLPConfig(300, 200, (250,), init=init))
+    first = net.fc1.weight.detach().numpy()
+    deviation = {"he": (2 / 300) ** 0.5, "xavier": (2 / 550) ** 0.5, "orthogonal": (1 / 300) ** 0.5}[init]
+    assert first.std() == pytest.approx(deviation, rel=0.03)
+    assert not net.fc1.bias.detach().numpy().any()
+
+
+@pytest.mark.parametrize("setting", ["norm", "init"])
+def test_unknown_parts_are_refused(setting: str) -> None:
+    with pytest.raises(ArgumentError, match=f"there is no {setting} 'bath'"):
+        MLPConfig(3, 2, **{setting: "bath"})  # type: ignore[arg-type]

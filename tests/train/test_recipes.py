@@ -6,7 +6,7 @@ from statistics import mean
 import pytest
 
 from pullback.train.metrics import ClassificationReport
-from pullback.train.recipes import RECIPES
+from pullback.train.recipes import RECIPES, WORDS
 from tests.train.short_runs import nowhere, run_through
 
 
@@ -19,6 +19,23 @@ def reached(recipe: str, seed: int, folder: Path, **training: int) -> float:
 
 def test_a_few_epochs_go_a_long_way(tmp_path: Path) -> None:
     assert reached("digits-plain", 0, tmp_path, epochs=3) > 0.92
+
+
+def test_every_recipe_is_told() -> None:
+    assert list(WORDS) == list(RECIPES)
+
+
+def test_a_convolutional_network_learns_in_a_few_steps(tmp_path: Path) -> None:
+    small = {"data": {"limit": 1000}, "model": {"maps": [8, 16], "hidden": 32}, "training": {"epochs": 3}}
+    config = RECIPES["digits-cnn"].changed(small, nowhere)
+    report = run_through(config, tmp_path).report
+    assert isinstance(report, ClassificationReport)
+    assert report.accuracy > 0.8
+
+
+@pytest.mark.slow
+def test_convolutional_network_reaches_what_is_promised(tmp_path: Path) -> None:
+    assert mean(reached("digits-cnn", seed, tmp_path) for seed in range(3)) >= 0.984
 
 
 @pytest.mark.slow

@@ -61,6 +61,7 @@ Resume = Annotated[
     bool, _option(_RUN, "Go on with a run that was interrupted: that folder, or the last of that recipe.", "--resume")
 ]
 Quiet = Annotated[bool, _option(_RUN, "Say nothing but one line at the end.", "--quiet", "-q")]
+List = Annotated[bool, _option(_RUN, "List the recipes, and train nothing.", "--list")]
 NoPictures = Annotated[bool, _option(_RUN, "Draw no pictures.", "--no-pictures")]
 
 SETTINGS: dict[str, SettingPath] = {

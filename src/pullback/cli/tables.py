@@ -9,13 +9,26 @@ from pullback.cli.console import console, print_line
 from pullback.train.baseline import Baseline
 from pullback.train.metrics import ClassificationReport
 from pullback.train.predict import Predictions
+from pullback.train.recipes import WORDS
 from pullback.train.report import RegressionReport, Report, TextReport
 from pullback.train.run import Run
 from pullback.train.run_folder import CONFIG, METRICS, WEIGHTS
 from pullback.train.session import Outcome
+from pullback.train.studies import STUDIES
 
 _SHARES = ("precision", "recall", "F1")
 _MOST_CLASSES = 20  # of a confusion matrix that fits a terminal
+
+
+def show_recipes() -> None:
+    """The recipes and the studies, each with what it is."""
+    table = plain_table("recipe", "what is trained")
+    for name, words in WORDS.items():
+        table.add_row(name, words)
+    table.add_section()
+    for name, study in STUDIES.items():
+        table.add_row(name, plain(study.question))
+    show_table("pullback train RECIPE", table)
 
 
 def show_outcome(outcome: Outcome, pictures: Sequence[Path], quiet: bool) -> None:

@@ -13,7 +13,7 @@ from pullback.cli.console import console, print_line
 from pullback.cli.display import open_display
 from pullback.cli.exit_codes import INTERRUPTED
 from pullback.cli.study import is_study, train_study
-from pullback.cli.tables import show_outcome
+from pullback.cli.tables import show_outcome, show_recipes
 from pullback.train.config import Config, DataConfig, read_toml
 from pullback.train.pictures import can_draw, draw_pictures
 from pullback.train.problem import EMBEDDED, is_text, load_problem
@@ -24,7 +24,7 @@ from pullback.train.session import Outcome, begin, carry_through, leave, take_up
 from pullback.train.settings import Where
 from pullback.train.studies import STUDIES
 
-_NOT_SETTINGS = ("what", "out", "set_", "resume", "quiet", "no_pictures")
+_NOT_SETTINGS = ("what", "out", "set_", "resume", "quiet", "no_pictures", "list_")
 
 
 def train_verb(
@@ -54,10 +54,13 @@ def train_verb(
     resume: o.Resume = False,
     quiet: o.Quiet = False,
     no_pictures: o.NoPictures = False,
+    list_: o.List = False,
 ) -> None:
     """Train a network. A run folder keeps its settings, metrics, weights and pictures.
 
     **Examples**
+
+    - `pullback train --list` – the recipes
 
     - `pullback train digits` – handwritten digits, in about a minute
 
@@ -74,6 +77,9 @@ def train_verb(
     What a settings file leaves out is as in the recipe digits, or proposed for the table.
     """
     given = o.given_settings({k: v for k, v in locals().items() if k not in _NOT_SETTINGS}, set_ or [])
+    if list_:
+        show_recipes()
+        return
     if is_study(what):
         train_study(what, out, given, resume, quiet, not no_pictures)
         return

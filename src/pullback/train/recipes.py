@@ -24,8 +24,8 @@ RECIPES: dict[str, Config] = {
     ),
     "digits-cnn": Config(
         name="digits-cnn",
-        model=ConvNetSettings(maps=(16, 32), hidden=64, dropout=0.3, shift=2),
-        training=TrainingConfig(epochs=10, batch_size=64),
+        model=ConvNetSettings(maps=(16, 32), hidden=64, dropout=0.2, shift=2),
+        training=TrainingConfig(epochs=15, batch_size=64),
         optimizer=OptimizerConfig("adamw", lr=5e-3, options={"weight_decay": 0.01}),
         schedule=ScheduleConfig("one-cycle"),
     ),
@@ -47,6 +47,13 @@ RECIPES: dict[str, Config] = {
     ),
 }
 
+WORDS: dict[str, str] = {
+    "digits": "handwritten digits, fully connected layers with dropout",
+    "digits-plain": "the same, the classic 784-128-10",
+    "digits-cnn": "the same, a small convolutional network; images are moved about in training",
+    "austen-lstm": "the characters of six novels, an LSTM, beside n-grams; then pullback generate",
+    "austen-gpt": "the same, a small GPT-2",
+}
 FOR_TEXT = "austen-gpt"  # the recipe whose settings a text of one's own is trained with
 
 # A table's run takes about so many steps, whatever its size.
