@@ -285,6 +285,18 @@ RELAXED_ROWS = [
     Row(relaxed.drop_added_zero, lambda x: [x + filled(0.0, x)], (M,)),
     Row(relaxed.drop_added_zero, lambda x: [filled(0.0, x) + x], (V,)),
     Row(relaxed.drop_empty_sum, lambda x: [ops.sum_(x, axes=(1,), keepdims=False)], (COLUMN,), ["reshape"]),
+    Row(
+        relaxed.sum_rows_first,
+        lambda x: [ops.sum_(x, axes=(0, 2), keepdims=False)],
+        (Type((2, 3, 16), float32),),
+        ["sum", "sum", "reshape"],
+    ),
+    Row(
+        relaxed.sum_rows_first,
+        lambda x: [ops.sum_(x, axes=(0, 2, 3), keepdims=True)],
+        (Type((2, 3, 4, 5), float64),),
+        ["sum", "sum"],
+    ),
     Row(relaxed.drop_empty_sum, lambda x: [ops.sum_(x, axes=(), keepdims=False)], (M,)),
     Row(relaxed.multiply_by_inverse_number, lambda x: [x / filled(3.0, x)], (M,), ["full", "mul"]),
     Row(relaxed.multiply_by_inverse_number, lambda x: [x / filled(-1e-3, x)], (V,), ["full", "mul"]),

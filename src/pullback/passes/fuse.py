@@ -138,6 +138,8 @@ class Fusion:
                 source = base_of(node.inputs[0])
                 if is_inlined(source.node) and self._cost(source) > SPREAD:
                     yield source
+            if kind == "reduction" and _is_read_across(node.inputs[0]):
+                yield node.inputs[0]
             if is_unrolled(node) and self._size(node.output) > MOST_NODES // 2:
                 yield base_of(node.inputs[0])
                 self._count[node.output] = 1 + unrolled_count(node)
@@ -335,6 +337,32 @@ class Fusion:
             done |= 1 << group.number
             result.append(group)
         return result
+
+
+def _is_read_across(value: Value) -> bool:
+    """Whether a value that is worked out on the spot comes from numbers that lie across its rows.
+
+    Loops over places then step through memory unevenly. A reduction's rows are as long as it says, so its input is
+    better written down by loops of their own.
+    """
+    seen: set[Value] = set()
+    to_do = [value]
+    while to_do:
+        x = to_do.pop()
+        node = x.node
+        if x in seen or x.type.size == 1 or node is None or not is_inlined(node):
+            continue
+        seen.add(x)
+        if node.op.name == "windows" or (node.op.name == "permute" and _moves_last(node)):
+            return True
+        to_do += node.inputs
+    return False
+
+
+def _moves_last(node: Node) -> bool:
+    """Whether a permute puts another axis last."""
+    axes = [axis for axis in node.params["axes"] if node.inputs[0].shape[axis] != 1]
+    return bool(axes) and axes[-1] != max(axes)
 
 
 def base_of(value: Value) -> Value:

@@ -7,6 +7,7 @@ from pullback.passes.dead_code import drop_dead_code
 from pullback.passes.dedupe import dedupe
 from pullback.passes.inline_calls import inline_calls
 from pullback.passes.lay_out_products import lay_out_products
+from pullback.passes.loop_over_stacks import loop_over_stacks
 from pullback.passes.prepare_loops import prepare_loops
 from pullback.passes.simplify import simplify
 from pullback.passes.trim_loops import trim_loops
@@ -22,6 +23,7 @@ PASSES: dict[str, Callable[[Program], Program]] = {
 NATIVE_PASSES: dict[str, Callable[[Program], Program]] = {
     "inline_calls": inline_calls,
     "simplify": simplify,
+    "loop_over_stacks": loop_over_stacks,
     "lay_out_products": lay_out_products,
     "prepare_loops": lambda program: prepare_loops(program, run_native_passes),
 }

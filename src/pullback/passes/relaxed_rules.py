@@ -8,9 +8,10 @@ up in the threads of the native backend, where subnormal numbers count as 0, exc
 import numpy as np
 
 import pullback.ops as ops
+from pullback.base.shapes import size_of
 from pullback.ir.node import Value
 from pullback.passes.arithmetic_rules import fill, is_filled_with, number_of, reduce_nothing
-from pullback.passes.movement_rules import made_by
+from pullback.passes.movement_rules import made_by, reshaped
 from pullback.passes.rewrite import Draft, rule
 
 
@@ -64,7 +65,27 @@ def multiply_out_small_power(draft: Draft) -> Value | None:
     return square if number == 2 else draft.write(ops.mul, square, x)
 
 
+def sum_rows_first(draft: Draft) -> Value | None:
+    """A sum over the last axes and others in front, kept ones between: first along the rows, as memory lies."""
+    (x,), axes = draft.inputs, draft.params["axes"]
+    real = [a for a, n in enumerate(x.shape) if n != 1]
+    kept = [a for a in real if a not in axes]
+    if not kept or x.dtype.is_half:
+        return None
+    last = tuple(a for a in axes if a > kept[-1])
+    first = tuple(a for a in axes if a < kept[-1])
+    if size_of([x.shape[a] for a in last]) < ROW or all(x.shape[a] == 1 for a in first):
+        return None
+    rows = draft.write(ops.sum_, x, axes=last, keepdims=True)
+    total = draft.write(ops.sum_, rows, axes=first, keepdims=True)
+    return reshaped(draft, total, draft.type.shape)
+
+
+# Rows of fewer elements are not worth a sum of their own.
+ROW = 16
+
 RELAXED_RULES = (
+    rule(sum_rows_first, "sum"),
     rule(drop_added_zero, "add"),
     rule(drop_empty_sum, "sum"),
     rule(multiply_by_inverse_number, "div"),

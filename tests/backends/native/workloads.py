@@ -92,6 +92,33 @@ def sentences(count: int) -> list[Batch]:
     return [(pb.tensor(s[:, :-1].copy()), pb.tensor(s[:, 1:].copy())) for s in found]
 
 
+class Images(nn.Module):
+    """A small network of convolutions: padded, strided, depthwise, pooled, normalised."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Unflatten(1, (1, 28, 28)), nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(),
+            nn.MaxPool2d(2), nn.Conv2d(16, 16, 3, padding=1, groups=16), nn.Conv2d(16, 24, 3), nn.ReLU(), nn.AvgPool2d(2),
+            nn.Conv2d(24, 24, 3, stride=2), nn.Flatten(), nn.Linear(96, 10),
+        )  # fmt: skip
+
+    def forward(self, x: pb.Tensor) -> pb.Tensor:
+        return self.layers(x)
+
+
+class Recurrent(nn.Module):
+    """Two layers of LSTM with dropout between them, and a class for each step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.head = nn.Embedding(50, 32), nn.Linear(96, 50)
+        self.rnn = nn.LSTM(32, 96, 2, batch_first=True, dropout=0.2)
+
+    def forward(self, tokens: pb.Tensor) -> pb.Tensor:
+        return self.head(self.rnn(self.table(tokens))[0])
+
+
 def sgd(ps: Any, lr: float, momentum: float = 0.0) -> Any:
     return pb.optim.SGD(ps, lr=lr, momentum=momentum)
 
@@ -123,6 +150,8 @@ WORKLOADS: dict[str, tuple[Callable[[], Any], Any, Callable[[Any], Any], Callabl
         lambda ps: pb.optim.Adam(ps, lr=1e-3),
         lambda: batches_of(784, 10, 256, 2),
     ),
+    "images": (Images, cross_entropy, lambda ps: sgd(ps, 0.05, 0.9), lambda: batches_of(784, 10, 24, 3)),
+    "recurrent": (Recurrent, next_token, lambda ps: pb.optim.Adam(ps, lr=1e-3), lambda: sentences(2)),
     "mix": (Mix, next_token, lambda ps: pb.optim.AdamW(ps, lr=1e-3), lambda: sentences(3)),
 }
 

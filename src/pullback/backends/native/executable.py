@@ -242,9 +242,9 @@ class Executable:
             return part.view(type.dtype.numpy).reshape(type.shape)
         if buffer.kind == "constant":
             assert buffer.array is not None
-            return buffer.array
+            return buffer.array.reshape(type.shape)
         table = self._inputs if buffer.kind == "input" else self._results
-        return table[buffer.place]
+        return table[buffer.place].reshape(type.shape)
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         """The outputs for these inputs, which stay as they are."""

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from pullback.base.shapes import Shape, size_of
+from pullback.ir.node import Node
 
 # How deep in the loops a number is known: before all of them, once for each row, in each place of a row.
 OUTSIDE, IN_ROW, IN_PLACE = 0, 1, 2
@@ -81,6 +82,11 @@ class Divisions:
 
     def __init__(self) -> None:
         self._known: dict[Any, Var] = {}
+
+    @property
+    def deepest(self) -> int:
+        """The innermost loop in which something is divided."""
+        return max((var.level for var in self._known.values()), default=OUTSIDE)
 
     def _var(self, kind: str, what: Affine, number: int, size: int) -> Affine:
         key = (kind, what, number)
@@ -191,15 +197,40 @@ def source_index(op: str, params: dict[str, Any], source: Shape, index: Index, d
     return Index(source, tuple(found))
 
 
+def unrolled_index(node: Node, index: Index, divisions: Divisions, place: Sequence[int] = ()) -> Index:
+    """Where a reduction that is written out reads its input, at this place along the reduced axes (their first)."""
+    (x,), params = node.inputs, node.params
+    axes = params.get("axes", (params.get("axis"),))
+    kept = index.coordinates(divisions)
+    if params["keepdims"]:
+        kept = tuple(d for i, d in enumerate(kept) if i not in axes)
+    at, behind = dict(zip(axes, place or (0,) * len(axes), strict=True)), iter(kept)
+    return Index(x.shape, tuple(Affine((), at[i]) if i in at else next(behind) for i in range(len(x.shape))))
+
+
 def _before_broadcast(source: Shape, index: Index, divisions: Divisions) -> Index:
     size = size_of(source)
     if size == size_of(index.shape):
         return index.in_shape(source)
     if size == 1:
         return Index(source, (ZERO,) * len(source))
-    extra = len(index.shape) - len(source)
-    dims = index.coordinates(divisions)[extra:]
-    return Index(source, tuple(ZERO if n == 1 else d for d, n in zip(dims, source, strict=True)))
+    padded = (1,) * (len(index.shape) - len(source)) + source
+    if index.dims is not None:
+        found = [ZERO if n == 1 else d for d, n in zip(index.dims, padded, strict=True)]
+        return Index(source, tuple(found[len(padded) - len(source) :]))
+    # Neighbours that are all repeated, or all not, stay together: what need not be split is not.
+    runs: list[tuple[bool, int]] = []
+    for n, m in zip(padded, index.shape, strict=True):
+        if m == 1:
+            continue
+        if runs and runs[-1][0] == (n == 1):
+            runs[-1] = (n == 1, runs[-1][1] * m)
+        else:
+            runs.append((n == 1, m))
+    places = index.in_shape(tuple(n for _, n in runs)).coordinates(divisions)
+    kept = tuple(n for is_repeated, n in runs if not is_repeated)
+    dims = tuple(d for d, (is_repeated, _) in zip(places, runs, strict=True) if not is_repeated)
+    return Index(kept, dims).in_shape(source)
 
 
 @dataclass(frozen=True)

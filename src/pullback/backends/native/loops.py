@@ -28,6 +28,7 @@ from pullback.backends.native.indices import (
     Index,
     Var,
     source_index,
+    unrolled_index,
     variable,
 )
 from pullback.backends.native.plan_loops import LoopPlan, Stage
@@ -449,14 +450,10 @@ class _LoopBody:
         """A reduction over a few places, written out in their order."""
         (x,), params = node.inputs, node.params
         axes = params.get("axes", (params.get("axis"),))
-        kept = index.coordinates(self.divisions)
-        if params["keepdims"]:
-            kept = tuple(d for i, d in enumerate(kept) if i not in axes)
         found = []
         for k, place in enumerate(itertools.product(*(range(x.shape[a]) for a in axes))):
-            at, behind = dict(zip(axes, place, strict=True)), iter(kept)
-            dims = tuple(Affine((), at[i]) if i in at else next(behind) for i in range(len(x.shape)))
-            found.append((*self._number(x, Index(x.shape, dims)), I64(k)))
+            at = unrolled_index(node, index, self.divisions, place)
+            found.append((*self._number(x, at), I64(k)))
         depth = max(level for _, level, _ in found)
         b, name = self.levels[depth].builder, node.op.name
         best, _, which = found[0]

@@ -10,12 +10,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
+from llvmlite import ir
+
 from pullback.backends.native.indices import strides_of
 from pullback.backends.native.kernel_writer import KernelWriter, Special, count_parts, wanted_chunks
-from pullback.backends.native.scalars import Number, apply, memory_type
+from pullback.backends.native.scalars import I64, Number, memory_type
 from pullback.base.dtypes import DType
 from pullback.base.shapes import Shape, size_of
 from pullback.ir.node import Node
+
+_VECTOR_BYTES = 64
 
 
 @dataclass(frozen=True)
@@ -50,20 +54,21 @@ def plan_overlap_add(node: Node) -> Special:
 def _build(o: _Overlap, symbol: str) -> str:
     w = KernelWriter(symbol, 2)
     kind, whole = memory_type(o.dtype), size_of(o.length)
+    in_runs = o.stride[-1] == 1
     with w.chunks() as chunk, w.loop(*w.share(chunk, o.parts(), o.outer), "outer") as outer:
         start = w.place((outer, whole))
         w.clear(w.at(w.pointers[1], start, kind), whole * o.dtype.itemsize)
         with ExitStack() as loops:
             within = [loops.enter_context(w.loop(0, n, "within")) for n in o.size]
-            which = [loops.enter_context(w.loop(0, n, "window")) for n in o.count]
-            _add(w, o, outer, start, within, which)
+            which = [loops.enter_context(w.loop(0, n, "window")) for n in (o.count[:-1] if in_runs else o.count)]
+            _add(w, o, outer, start, within, [*which, I64(0)] if in_runs else which)
     return w.finish(symbol)
 
 
 def _add(
     w: KernelWriter, o: _Overlap, outer: Number, start: Number, within: Sequence[Number], which: Sequence[Number]
 ) -> None:
-    """Add one number of one window."""
+    """Add one number of one window, or a run of them."""
     source, target = w.pointers
     kind, steps = memory_type(o.dtype), strides_of(o.length)
     taken = w.place(
@@ -75,5 +80,25 @@ def _add(
         *((k, d * step) for k, d, step in zip(within, o.dilation, steps, strict=True)),
         *((i, s * step) for i, s, step in zip(which, o.stride, steps, strict=True)),
     )
-    new = apply(w.b, "add", o.dtype, o.dtype, (w.read(target, to, kind), w.read(source, taken, kind)))
-    w.write(new, target, to)
+    count = o.count[-1] if o.stride[-1] == 1 else 1
+    _add_run(w, o, w.at(target, to, kind), w.at(source, taken, kind), count)
+
+
+def _add_run(w: KernelWriter, o: _Overlap, target: Number, source: Number, count: int) -> None:
+    """Add neighbours to neighbours, as vectors: LLVM would rather unroll such short loops, and then gather."""
+    kind, width = memory_type(o.dtype), _VECTOR_BYTES // o.dtype.itemsize
+
+    def add(place: Number) -> None:
+        vector = ir.VectorType(kind, width) if width > 1 else kind
+        x, y = (w.b.load(w.at(p, place, kind), typ=vector, align=o.dtype.itemsize) for p in (target, source))
+        total = w.b.fadd(x, y) if o.dtype.kind == "float" else w.b.add(x, y)
+        w.b.store(total, w.at(target, place, kind), align=o.dtype.itemsize)
+
+    with w.loop(0, count // width * width, "run", width) as place:
+        add(place)
+    done = count // width * width
+    while done < count:
+        width //= 2
+        if done + width <= count:
+            add(I64(done))
+            done += width

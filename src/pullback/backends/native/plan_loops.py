@@ -2,7 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
+from pullback.backends.native.indices import (
+    IN_PLACE,
+    IN_ROW,
+    Divisions,
+    Index,
+    Var,
+    source_index,
+    unrolled_index,
+    variable,
+)
+from pullback.base.shapes import size_of
 from pullback.ir.node import Node, Value
 from pullback.passes.fuse import Group, mode_below
 from pullback.passes.kinds import MOVEMENT, REDUCTIONS, is_inlined, is_unrolled
@@ -12,6 +24,7 @@ CHUNK_WORK = 1 << 15
 MOST_CHUNKS = 64
 MOST_PARTIALS = 16  # of sums over all rows, each of which keeps a row of its own
 TILE = 1 << 12  # places of a row that arrays without rows are cut into, at the least
+SHORTEST_ROW, LONGEST_ROW = 8, 1 << 14  # of loops without reductions: chunks are made of rows
 SCRATCH_BYTES = 1 << 16
 DEAR = 10  # operations from which on a number is kept for a later stage
 
@@ -152,9 +165,39 @@ class LoopPlan:
             return
         root = next(v for v in group.roots)
         shapes = [v.shape for v in self._order if v.type.size == self.size] or [root.shape]
-        shape = [n for n in shapes[0] if n != 1]
-        self.cols = shape[-1] if shape else 1
+        last = next((n for n in reversed(shapes[0]) if n != 1), 1)
+        lengths = {size_of(v.shape[i:]) for v in self._order for i in range(len(v.shape))}
+        fitting = (n for n in sorted(lengths, reverse=True) if SHORTEST_ROW <= n <= LONGEST_ROW and self.size % n == 0)
+        self.cols = next((n for n in fitting if self._steps_evenly(n)), last)
         self.rows = self.size // self.cols
+
+    def _steps_evenly(self, cols: int) -> bool:
+        """Whether places within rows of this length need no divisions, however numbers are moved."""
+        divisions = Divisions()
+        row, place = Var("row", self.size // max(cols, 1), IN_ROW), Var("place", cols, IN_PLACE)
+        start = variable(row) * cols + variable(place)
+        to_do = [(root, Index(root.shape, None, start)) for root in self.group.roots]
+        seen: set[tuple[Value, Any]] = set()
+        while to_do:
+            value, index = to_do.pop()
+            key = (value, index.dims if index.dims is not None else index.linear)
+            node = value.node
+            if key in seen or node is None or value in self.group.inputs:
+                continue
+            seen.add(key)
+            if node.op.name in MOVEMENT:
+                found = source_index(node.op.name, node.params, node.inputs[0].shape, index, divisions)
+                assert found is not None
+                to_do.append((node.inputs[0], found))
+            elif _is_reduction(value):
+                to_do.append((node.inputs[0], Index(node.inputs[0].shape, None, start)))
+            elif is_unrolled(node):
+                to_do.append((node.inputs[0], unrolled_index(node, index, divisions)))
+            elif node.op.name in ("pad", "gather"):
+                index.coordinates(divisions)
+            else:
+                to_do += [(x, index) for x in node.inputs]
+        return divisions.deepest < IN_PLACE
 
     def _tile(self) -> None:
         chunks = max(1, min(MOST_CHUNKS, power_of_two(self.size * self.work() // CHUNK_WORK)))

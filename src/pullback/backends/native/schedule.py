@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pullback.backends.native import specials
+from pullback.backends.native.copying import plan_copy
 from pullback.backends.native.hardware import threads
 from pullback.backends.native.indices import View, strides_of, view_of
 from pullback.backends.native.loops import build_kernel
@@ -19,7 +20,7 @@ from pullback.backends.native.products import ProductPlan, build_product, plan_p
 from pullback.backends.native.tasks import Argument, Buffer, Growth, Loop, Task, every_task, find_meetings
 from pullback.ir.node import Node, Value
 from pullback.ir.program import Program
-from pullback.passes.fuse import Group, fuse
+from pullback.passes.fuse import Group, fuse, keeps_order
 from pullback.passes.kinds import MOVEMENT
 from pullback.passes.plan_memory import ALIGNMENT, Lifetime, MemoryPlan, plan_memory
 
@@ -319,12 +320,7 @@ class _Scheduler:
 
     def _add_product(self, node: Node, group: Group) -> bool:
         """A task for a matrix product; False where it has nothing to multiply or its operands lie unevenly."""
-        operands = []
-        for x in node.inputs:
-            buffer, view = self._view(x, group)
-            if view is None:
-                buffer, view = self._materialised(x, group)
-            operands.append((buffer, view))
+        operands = [self._operand(x, group) for x in node.inputs]
         plan = plan_product(node, [view for _, view in operands])
         if plan is None:
             operands = [self._materialised(x, group) for x in node.inputs]
@@ -333,6 +329,20 @@ class _Scheduler:
             return False
         self._append_product(node, plan, [buffer for buffer, _ in operands])
         return True
+
+    def _operand(self, x: Value, group: Group) -> tuple[Buffer, View]:
+        """Where a factor lies and how: as it is, or laid out as it was before its axes were put in another order."""
+        buffer, view = self._view(x, group)
+        if view is not None:
+            return buffer, view
+        turns, shape = [], x.shape
+        while x.node is not None and x not in group.inputs and x.node.op.name == "permute":
+            turns.append(("permute", x.node.params, x.node.inputs[0].shape))
+            (x,) = x.node.inputs
+        buffer, _ = self._materialised(x, group)
+        view = view_of(shape, turns)
+        assert view is not None  # a permute of what lies in rows
+        return buffer, view
 
     def _append_product(self, node: Node, plan: ProductPlan, operands: Sequence[Buffer]) -> None:
         target, size = self._buffer(node.output), plan.dtype.itemsize
@@ -352,23 +362,31 @@ class _Scheduler:
         )  # fmt: skip
 
     def _materialised(self, value: Value, reader: Group) -> tuple[Buffer, View]:
-        """The value copied into the arena as it is, row by row."""
-        if self._source(value, reader)[0] is value:
-            return self._buffer(value), View(0, strides_of(value.shape))
-        base, _ = self._source(value, reader)
-        group = Group(-1, "loops", size=value.type.size, roots={value: "full"}, inputs={base: None})
-        plan = LoopPlan(group, [value])
-        target = Buffer("arena", value.type.nbytes)
-        source = self._buffer(base)
-        self.tasks.append(
-            Task(
-                "loops", plan.nodes(), [source], [target], [Argument(source), Argument(target)], plan.chunks,
-                plan.text(), lambda symbol: build_kernel(plan, symbol), 0,
-                min(source.nbytes, target.nbytes) + target.nbytes,
-                plan=plan,
+        """The value as it is, row by row: copied into the arena where it does not lie so."""
+        rows = View(0, strides_of(value.shape))
+        while value not in reader.inputs and value.node is not None and keeps_order(value.node):
+            (value,) = value.node.inputs
+        base, path = self._source(value, reader)
+        source, target = self._buffer(base), Buffer("arena", value.type.nbytes)
+        if base is value:
+            return source, rows
+        serves, nbytes = path[::-1], min(source.nbytes, target.nbytes) + target.nbytes
+        arguments = [Argument(source), Argument(target)]
+        view = view_of(value.shape, [(n.op.name, n.params, n.inputs[0].shape) for n in path])
+        if view is not None:
+            special = plan_copy(value.shape, view, value.dtype.itemsize)
+            task = Task(
+                "copy", serves, [source], [target], arguments, special.chunks, special.text, special.build, 0, nbytes
             )
-        )  # fmt: skip
-        return target, View(0, strides_of(value.shape))
+        else:
+            group = Group(-1, "loops", size=value.type.size, roots={value: "full"}, inputs={base: None})
+            plan = LoopPlan(group, [value])
+            task = Task(
+                "loops", serves, [source], [target], arguments, plan.chunks, plan.text(),
+                lambda symbol: build_kernel(plan, symbol), 0, nbytes, plan=plan,
+            )  # fmt: skip
+        self.tasks.append(task)
+        return target, rows
 
     def _add_special(self, node: Node, group: Group) -> None:
         special = specials.plan_special(node)
@@ -430,7 +448,7 @@ class _Scheduler:
 
         def whereto(buffer: Buffer) -> Place:
             if buffer.kind == "arena":
-                return Place(arena, buffer.offset, Growth(0, size))
+                return Place(arena, buffer.offset, Growth(0, size if apart else 0))
             if buffer.kind == "flag":
                 return Place(self.flag)
             return (
