@@ -197,3 +197,11 @@ def test_loop_runs_in_another_thread(tmp_path: Path) -> None:
     thread.start()
     thread.join()
     assert found == ["finished"]
+
+
+def test_an_epoch_may_take_a_part_of_the_rows(tmp_path: Path) -> None:
+    seen: list[StepDone] = []
+    config = short_config(changes={"training": {"epoch_rows": 100, "epochs": 2}})
+    outcome = run_through(config, tmp_path, lambda event: seen.append(event) if isinstance(event, StepDone) else None)
+    assert [event.rows for event in seen] == [64, 36, 64, 36]
+    assert len(outcome.run.progress.history) == 2

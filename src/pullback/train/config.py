@@ -36,6 +36,7 @@ class TrainingConfig:
     """How long, in what portions, and when to stop."""
 
     epochs: int = setting(20, "passes over the training rows", low=1)
+    epoch_rows: int = setting(0, "an epoch takes so many of the rows, others each time; 0: all", low=0)
     batch_size: int = setting(64, "rows of one step", low=1)
     label_smoothing: float = setting(0.0, "for classes: share of the target spread over all", low=0, below=1)
     clip_norm: float = setting(0.0, "largest norm of the gradient; 0: any", low=0)

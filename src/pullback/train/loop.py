@@ -28,7 +28,7 @@ def train(run: Run, save: Callable[[Run], None], tell: Listener) -> str:
     settings, progress = run.config.training, run.progress
     step = compile(training_step(run))
     with interruptible() as interruption:
-        tell(RunStarted(progress.epoch, settings.epochs, progress.step, len(run.loader), len(run.problem.train)))
+        tell(RunStarted(progress.epoch, settings.epochs, progress.step, len(run.loader), run.epoch_rows))
         while progress.epoch < settings.epochs and not _gave_up(run):
             run.model.train()
             for losses in step.over(run.loader, advance=run.schedule.step):
@@ -69,7 +69,7 @@ def training_step(run: Run) -> Callable[[Tensor, Tensor], Tensor]:
 def _rows_of_next_step(run: Run) -> int:
     """How many rows the step after those that are counted sees: the last of an epoch may see fewer."""
     batch = run.config.training.batch_size
-    return min(batch, len(run.problem.train) - run.progress.step * batch)
+    return min(batch, run.epoch_rows - run.progress.step * batch)
 
 
 def _gave_up(run: Run) -> bool:

@@ -109,12 +109,12 @@ def _text_problem(config: DataConfig) -> Problem:
     vocabulary = Vocabulary.of(text)
     texts = split_by_position(vocabulary.encode(text), config.validation, config.test)
     length = config.context
-    held_out = [_held_out(part, length) for part in texts[1:]]
+    half = (length + 1) // 2
     return Problem(
         task="language",
         train=TextWindows(texts[0], length, config.stride or length),
-        validation=held_out[0],
-        test=held_out[1],
+        validation=TextWindows(texts[1], length, 2 * half, half),  # every second piece, for it is told often
+        test=_held_out(texts[2], length),
         inputs=length,
         outputs=len(vocabulary),
         class_names=tuple(vocabulary.characters),
@@ -133,8 +133,8 @@ def text_windows(text: str, characters: Sequence[str], length: int) -> TextWindo
 
 def _held_out(ids: Array, length: int) -> TextWindows:
     """Windows in which every character counts once, and is told from at least half a window before it."""
-    counted = (length + 1) // 2
-    return TextWindows(ids, length, counted, counted)
+    half = (length + 1) // 2
+    return TextWindows(ids, length, half, half)
 
 
 def read_text(file: StrPath) -> str:

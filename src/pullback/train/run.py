@@ -9,6 +9,7 @@ import pullback.nn.functional as F
 from pullback.backends.compile import compile
 from pullback.base.errors import ArgumentError, StateError
 from pullback.data.loader import DataLoader
+from pullback.data.samplers import RandomSampler
 from pullback.nn.module import Module
 from pullback.tensor.random import get_rng_state, manual_seed, set_rng_state
 from pullback.tensor.tensor import Tensor
@@ -70,7 +71,9 @@ class Run:
         self.config, self.problem = config, problem
         self.model = make_model(config, problem.inputs, problem.outputs)
         self.forward: Callable[[Tensor], Any] = compile(self.model.__call__)
-        self.loader = DataLoader(problem.train, config.training.batch_size, shuffle=True, seed=config.seed)
+        self.epoch_rows = min(config.training.epoch_rows or len(problem.train), len(problem.train))
+        order = RandomSampler(problem.train, num_samples=self.epoch_rows, seed=config.seed)
+        self.loader = DataLoader(problem.train, config.training.batch_size, sampler=order)
         how, epochs = config.optimizer, config.training.epochs
         self.optimizer = make_optimizer(self.model.named_parameters(), how.name, how.lr, how.options)
         plan, steps = config.schedule, len(self.loader) * epochs
