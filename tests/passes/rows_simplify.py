@@ -13,11 +13,16 @@ from tests.passes.rule_contract import Row
 
 V, M = Type((40,), float64), Type((5, 8), float32)
 WHOLE, FLAGS, CUBE = Type((40,), int64), Type((40,), bool_), Type((2, 3, 4), float32)
+FOUR = Type((5, 4), float32)
 SCALAR, LINE, COLUMN = Type((), float32), Type((8,), float32), Type((5, 1), float32)
 
 
 def filled(value: float, like: Value) -> Value:
     return ops.full(value=value, shape=like.shape, dtype=like.dtype)
+
+
+def padded(x: Value, before: int, after: int) -> Value:
+    return ops.pad(x, low=(0, before), high=(0, after), inner=(0, 0), value=0)
 
 
 def known(value: float, shape: tuple[int, ...] = (5, 8), dtype: DType = float32) -> Value:
@@ -285,6 +290,9 @@ RELAXED_ROWS = [
     Row(relaxed.drop_added_zero, lambda x: [x + filled(0.0, x)], (M,)),
     Row(relaxed.drop_added_zero, lambda x: [filled(0.0, x) + x], (V,)),
     Row(relaxed.drop_empty_sum, lambda x: [ops.sum_(x, axes=(1,), keepdims=False)], (COLUMN,), ["reshape"]),
+    Row(relaxed.join_padded, lambda x, y: [padded(x, 0, 4) + padded(y, 8, 0)], (M, FOUR), ["concat"]),
+    Row(relaxed.join_padded, lambda x, y: [padded(y, 9, 2) + padded(x, 1, 6)], (M, FOUR), ["concat", "pad"]),
+    Row(relaxed.join_concats, lambda x, y: [ops.concat(ops.concat(x, y, axis=1), x, axis=1)], (M, FOUR), ["concat"]),
     Row(
         relaxed.sum_rows_first,
         lambda x: [ops.sum_(x, axes=(0, 2), keepdims=False)],

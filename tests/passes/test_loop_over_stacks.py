@@ -1,6 +1,5 @@
-"""Loops in place of stacks: the same numbers for every layer that makes stacks, small memory, and an order that works."""
+"""Loops in place of stacks: the same numbers for every layer that makes stacks, and an order that works."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,11 +24,10 @@ NATIVE = Backend("native")
 
 
 @pytest.fixture
-def eager_to_loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def eager_to_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever can be a loop becomes one."""
     for name, least in (("FEWEST_BYTES", 0), ("FEWEST_FLOPS", 0), ("FEWEST_TURNS", 2)):
         monkeypatch.setattr(pass_, name, least)
-    yield
 
 
 def rows_with_stacks() -> list[LayerRow]:

@@ -65,6 +65,41 @@ def multiply_out_small_power(draft: Draft) -> Value | None:
     return square if number == 2 else draft.write(ops.mul, square, x)
 
 
+def join_padded(draft: Draft) -> Value | None:
+    """A sum of two that stand side by side, each padded with zeros where the other stands, is both joined.
+
+    So is the gradient of what was cut into pieces. Exact but for −0.
+    """
+    parts = [made_by(x, "pad") for x in draft.inputs]
+    if None in parts or any(draft.uses(x) > 1 for x in draft.inputs):
+        return None
+    (a, low, high), (b, left, right) = ((n.inputs[0], n.params["low"], n.params["high"]) for n in parts if n)
+    if any(n.params["value"] != 0 or any(n.params["inner"]) for n in parts if n):
+        return None
+    apart = [i for i in range(len(low)) if (low[i], high[i]) != (left[i], right[i])]
+    if len(apart) != 1:
+        return None
+    (axis,) = apart
+    if low[axis] > left[axis]:
+        (a, low, high), (b, left, right) = (b, left, right), (a, low, high)
+    if low[axis] + a.shape[axis] != left[axis]:
+        return None
+    joined = draft.write(ops.concat, a, b, axis=axis)
+    ends = tuple(right[i] if i == axis else n for i, n in enumerate(high))
+    if not any((*low, *ends)):
+        return joined
+    return draft.write(ops.pad, joined, low=low, high=ends, inner=(0,) * len(low), value=0)
+
+
+def join_concats(draft: Draft) -> Value | None:
+    """A concat of a concat that nobody else wants, along the same axis."""
+    inner = [made_by(x, "concat") if draft.uses(x) == 1 else None for x in draft.inputs]
+    if all(n is None or n.params != draft.params for n in inner):
+        return None
+    parts = [n.inputs if n and n.params == draft.params else (x,) for n, x in zip(inner, draft.inputs, strict=True)]
+    return draft.write(ops.concat, *(x for part in parts for x in part), **draft.params)
+
+
 def sum_rows_first(draft: Draft) -> Value | None:
     """A sum over the last axes and others in front, kept ones between: first along the rows, as memory lies."""
     (x,), axes = draft.inputs, draft.params["axes"]
@@ -85,6 +120,8 @@ def sum_rows_first(draft: Draft) -> Value | None:
 ROW = 16
 
 RELAXED_RULES = (
+    rule(join_padded, "add"),
+    rule(join_concats, "concat"),
     rule(sum_rows_first, "sum"),
     rule(drop_added_zero, "add"),
     rule(drop_empty_sum, "sum"),

@@ -99,8 +99,8 @@ class Images(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Unflatten(1, (1, 28, 28)), nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(),
-            nn.MaxPool2d(2), nn.Conv2d(16, 16, 3, padding=1, groups=16), nn.Conv2d(16, 24, 3), nn.ReLU(), nn.AvgPool2d(2),
-            nn.Conv2d(24, 24, 3, stride=2), nn.Flatten(), nn.Linear(96, 10),
+            nn.MaxPool2d(2), nn.Conv2d(16, 16, 3, padding=1, groups=16), nn.Conv2d(16, 24, 3), nn.ReLU(),
+            nn.AvgPool2d(2), nn.Conv2d(24, 24, 3, stride=2), nn.Flatten(), nn.Linear(96, 10),
         )  # fmt: skip
 
     def forward(self, x: pb.Tensor) -> pb.Tensor:

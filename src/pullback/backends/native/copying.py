@@ -1,4 +1,4 @@
-"""Copies of arrays that lie in even steps, row by row: what a matrix product or another kernel needs laid out anew."""
+"""Copies of arrays that lie in even steps: what a matrix product needs laid out anew, and what stands side by side."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -15,7 +15,7 @@ from pullback.base.shapes import Shape, size_of
 
 @dataclass(frozen=True)
 class _Copy:
-    """target[i, j, …] = source[offset + i · strides[0] + j · strides[1] + …], the target row by row.
+    """target[i · steps[0] + j · steps[1] + …] = source[offset + i · strides[0] + j · strides[1] + …]
 
     The first `shared` axes are what chunks share out.
     """
@@ -24,6 +24,7 @@ class _Copy:
     shape: Shape
     strides: tuple[int, ...]
     offset: int
+    steps: tuple[int, ...]
     shared: int
 
     def rows(self) -> int:
@@ -35,21 +36,24 @@ class _Copy:
         return count_parts(self.rows(), wanted_chunks(2 * size_of(self.shape) * self.size))
 
 
-def plan_copy(shape: Shape, view: View, size: int) -> Special:
-    """How the kernel runs that copies what lies so, in elements of so many bytes, into rows."""
-    joined: list[tuple[int, int]] = []  # axes, with those made one that one step goes through
-    for n, stride in zip(shape, view.strides, strict=True):
+def plan_copy(shape: Shape, view: View, size: int, steps: Sequence[int] | None = None) -> Special:
+    """How the kernel runs that copies what lies so, in elements of so many bytes.
+
+    The target's neighbours along each axis lie `steps` apart; row by row without gaps where none are given.
+    """
+    joined: list[tuple[int, int, int]] = []  # axes, with those made one that one step goes through on both sides
+    for n, stride, step in zip(shape, view.strides, steps or strides_of(shape), strict=True):
         if n == 1:
             continue
-        if joined and joined[-1][1] == n * stride:
-            joined[-1] = (joined[-1][0] * n, stride)
+        if joined and joined[-1][1:] == (n * stride, n * step):
+            joined[-1] = (joined[-1][0] * n, stride, step)
         else:
-            joined.append((n, stride))
-    lengths, strides = tuple(n for n, _ in joined) or (1,), tuple(s for _, s in joined) or (1,)
+            joined.append((n, stride, step))
+    lengths, strides, to = (tuple(column) or (1,) for column in zip(*(joined or [(1, 1, 1)]), strict=True))
     # Enough axes in front that every thread gets a like share; at least the last stays a plain loop.
     wanted = 4 * wanted_chunks(2 * size_of(shape) * size)
     shared = next((i for i in range(1, len(lengths)) if size_of(lengths[:i]) >= wanted), max(len(lengths) - 1, 1))
-    c = _Copy(size, lengths, strides, view.offset, shared)
+    c = _Copy(size, lengths, strides, view.offset, to, shared)
     return Special(c.parts(), f"copy {c}", partial(_build, c))
 
 
@@ -67,5 +71,5 @@ def _copy_one(w: KernelWriter, c: _Copy, place: Sequence[Number]) -> None:
     kind = ir.IntType(8 * c.size)
     source, target = w.pointers
     taken = w.place((I64(c.offset), 1), *zip(place, c.strides, strict=True))
-    to = w.place((I64(0), 1), *zip(place, strides_of(c.shape), strict=True))
+    to = w.place((I64(0), 1), *zip(place, c.steps, strict=True))
     w.write(w.read(source, taken, kind), target, to)

@@ -1,11 +1,11 @@
-"""Ops along one axis whose arrays lie in runs: joining arrays, and running sums."""
+"""Running sums along one axis."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from pullback.backends.native.kernel_writer import KernelWriter, Special, count_parts, wanted_chunks
-from pullback.backends.native.scalars import I8, I64, Number, memory_type
+from pullback.backends.native.scalars import I64, Number, memory_type
 from pullback.base.dtypes import DType
 from pullback.base.shapes import size_of
 from pullback.ir.node import Node
@@ -15,44 +15,6 @@ _LINE = 64  # bytes of a cache line
 _TOGETHER, _MOST_NEIGHBOURS = 4, 8
 
 
-# Joining
-@dataclass(frozen=True)
-class _Concat:
-    """Parts (outer, runs[k] bytes) side by side; each run is cut into so many pieces."""
-
-    outer: int
-    runs: tuple[int, ...]
-    outer_parts: int
-    pieces: int
-
-
-def plan_concat(node: Node) -> Special:
-    """How the kernel of `concat` runs."""
-    axis, size = node.params["axis"], node.types[0].dtype.itemsize
-    outer = size_of(node.types[0].shape[:axis])
-    runs = tuple(size_of(x.shape[axis:]) * size for x in node.inputs)
-    wanted = wanted_chunks(2 * node.types[0].nbytes)
-    outer_parts = count_parts(outer, wanted)
-    c = _Concat(outer, runs, outer_parts, count_parts(max(runs), wanted // outer_parts, _LINE))
-    return Special(outer_parts * c.pieces, f"concat {c}", partial(_build_concat, c))
-
-
-def _build_concat(c: _Concat, symbol: str) -> str:
-    w = KernelWriter(symbol, len(c.runs) + 1)
-    *sources, target = w.pointers
-    with w.chunks() as chunk:
-        before, piece = w.split(chunk, (c.outer_parts, c.pieces))
-        shares = [w.share(piece, c.pieces, run, _LINE) for run in c.runs]
-        with w.loop(*w.share(before, c.outer_parts, c.outer), "outer") as outer:
-            for k, (source, run, (start, end)) in enumerate(zip(sources, c.runs, shares, strict=True)):
-                to = w.place((outer, sum(c.runs)), (start, 1), (I64(sum(c.runs[:k])), 1))
-                taken = w.place((outer, run), (start, 1))
-                nbytes = run if c.pieces == 1 else w.b.sub(end, start)
-                w.copy(w.at(target, to, I8), w.at(source, taken, I8), nbytes)
-    return w.finish(symbol)
-
-
-# Running sums
 @dataclass(frozen=True)
 class _Cumsum:
     """x (outer, n, inner), summed along n."""

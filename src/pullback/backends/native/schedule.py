@@ -263,6 +263,9 @@ class _Scheduler:
             return
         if node.op.name == "scan" and self._add_loop(node, group):
             return
+        if node.op.name == "concat" and node.types[0].size:
+            self._add_concat(node, group)
+            return
         if specials.is_native(node):
             self._add_special(node, group)
             return
@@ -387,6 +390,25 @@ class _Scheduler:
             )  # fmt: skip
         self.tasks.append(task)
         return target, rows
+
+    def _add_concat(self, node: Node, group: Group) -> None:
+        """A copy of each part to where it stands."""
+        target, shape, axis = self._buffer(node.output), node.types[0].shape, node.params["axis"]
+        steps, size, place = strides_of(shape), node.types[0].dtype.itemsize, 0
+        for x in node.inputs:
+            if x.type.size:
+                buffer, view = self._view(x, group)
+                if view is None:
+                    buffer, view = self._materialised(x, group)
+                special = plan_copy(x.shape, view, size, steps)
+                arguments = [Argument(buffer), Argument(target, place * steps[axis] * size)]
+                self.tasks.append(
+                    Task(
+                        "copy", [node], [buffer], [target], arguments, special.chunks, special.text, special.build, 0,
+                        min(buffer.nbytes, x.type.nbytes) + x.type.nbytes,
+                    )
+                )  # fmt: skip
+            place += x.shape[axis]
 
     def _add_special(self, node: Node, group: Group) -> None:
         special = specials.plan_special(node)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pullback.backends.native.counting import plan_random_bits
 from pullback.backends.native.kernel_writer import KernelWriter, Special
 from pullback.backends.native.overlaps import plan_overlap_add
-from pullback.backends.native.runs import plan_concat, plan_cumsum
+from pullback.backends.native.runs import plan_cumsum
 from pullback.backends.native.scalars import I64, loaded, memory_type, reduction_start, reduction_step, stored
 from pullback.backends.native.scatter import plan_scatter
 from pullback.backends.native.sorting import plan_argsort
@@ -18,7 +18,6 @@ __all__ = ["Special", "build_combination", "build_copy", "is_native", "plan_spec
 PLANS: dict[str, Callable[[Node], Special]] = {
     "scatter": plan_scatter,
     "scatter_add": plan_scatter,
-    "concat": plan_concat,
     "cumsum": plan_cumsum,
     "argsort": plan_argsort,
     "random_bits": plan_random_bits,
