@@ -101,7 +101,7 @@ def _watched(record: Mapping[str, float]) -> tuple[str, str]:
     if "validation_accuracy" in record:
         return "validation_accuracy", "accuracy"
     if "validation_bits" in record:
-        return "validation_bits", "bits per character"
+        return "validation_bits", "bits a character"
     return "validation_r2", "R²"
 
 
