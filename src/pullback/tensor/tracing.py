@@ -242,6 +242,9 @@ class Trace(Recorder):
             grad.tensor._grad = grad.before
         for read in self.gradients.values():
             read.tensor._grad = read.before
+        self.boxes.clear()  # the program's values know their recorder, which must not keep what tensors held alive
+        self.grads.clear()
+        self.gradients.clear()
 
     def finish(self, arguments: Sequence[Tensor], result: Any) -> Traced:
         """The program, and what to do with its inputs and outputs."""
