@@ -14,6 +14,7 @@ from pullback.base.trees import flatten
 from pullback.ir.node import Value
 from pullback.ir.program import Program, record
 from pullback.ir.types import Type
+from pullback.passes import loop_over_stacks
 
 # Differences beside the size of what was worked with. Halfs differ where a number lies near the middle of two.
 TOLERANCE = {"float64": 1e-12, "float32": 2e-6, "float16": 2.0**-10, "bfloat16": 2.0**-7}
@@ -69,12 +70,15 @@ def bits(array: Array) -> bytes:
 
 
 def cut_finely(put: Callable[[Any, str, int], None]) -> None:
-    """Let small arrays make many chunks, and small products several pieces; `put` is like `setattr`."""
+    """Let small arrays make many chunks, small products several pieces, small stacks loops; `put` is like `setattr`."""
     put(plan_loops, "CHUNK_WORK", 1 << 10)
     put(plan_loops, "TILE", 1 << 8)
     put(kernel_writer, "CHUNK_BYTES", 1 << 9)
     put(products, "PIECE", 1 << 12)
     put(products, "UNPACKED_PIECE", 1 << 12)
+    put(loop_over_stacks, "FEWEST_BYTES", 1 << 8)
+    put(loop_over_stacks, "FEWEST_FLOPS", 0)
+    put(loop_over_stacks, "FEWEST_TURNS", 2)
 
 
 def spaced(array: Array) -> Array:

@@ -41,6 +41,32 @@ def layer_norm(x: Tensor) -> Tensor:
     return centred * ((centred * centred).mean(1, keepdim=True) + 1e-3).rsqrt()
 
 
+def scanned(x: Tensor, reverse: bool = False) -> Tensor:
+    """A running value over the rows, from the first or from the last on, with noise that goes on from step to step."""
+    start = pb.zeros(x.shape[1], dtype=x.dtype)
+    return pb.scan(lambda c, row: ((c * 0.5 + F.dropout(row, 0.1)).tanh(), c + row), start, x, reverse=reverse)[1]
+
+
+def heads(x: Tensor, count: int = 4) -> Tensor:
+    """Each row looks at those before it, in several ways."""
+    scales = pb.arange(1, count + 1).to(x.dtype).reshape(count, 1, 1) / count
+    q = x[:, :16].reshape(1, x.shape[0], -1) * scales
+    return F.scaled_dot_product_attention(q, q.sin(), x.expand(count, *x.shape), is_causal=True).mean(0)
+
+
+def recurrent(x: Tensor, p: dict[str, Tensor]) -> Tensor:
+    """A recurrent layer over the first rows."""
+    start = pb.zeros(1, x.shape[1], dtype=x.dtype)
+    _, ys = pb.scan(lambda h, row: ((h @ p["w"] + row + p["b"]).tanh(),) * 2, start, x[:40].unsqueeze(1))
+    return x + ys.sum(0)
+
+
+def convolved_back(x: Tensor, p: dict[str, Tensor]) -> Tensor:
+    """A transposed convolution, five wide where there are so many columns."""
+    kernel = p["table"][None, :3, :5]
+    return F.conv_transpose1d(x.unsqueeze(1), kernel, padding=kernel.shape[-1] // 2).sum(1)
+
+
 # All take and give tensors of one shape (n, d).
 ONE: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": lambda x: x.tanh(),
@@ -76,6 +102,12 @@ ONE: dict[str, Callable[[Tensor], Tensor]] = {
     "stacked": lambda x: pb.stack([x, x.sin()], 2).reshape(-1, 2 * x.shape[1])[:, : x.shape[1]],
     "narrow": lambda x: x.float().to(x.dtype),
     "detached": lambda x: x.detach() * x,
+    "largest of three": lambda x: F.max_pool1d(x.unsqueeze(1), 3, 1, 1).squeeze(1),
+    "mean of three": lambda x: F.avg_pool1d(x.unsqueeze(1), 3, 1, 1).squeeze(1),
+    "normalised groups": lambda x: F.group_norm(x.reshape(-1, x.shape[0], x.shape[1]), 1).reshape(x.shape),
+    "scanned": scanned,
+    "scanned backwards": lambda x: scanned(x, True),
+    "heads": heads,
     "one hot": lambda x: x + F.one_hot(x.argmax(1), x.shape[1]).to(x.dtype),
 }
 
@@ -99,6 +131,9 @@ LEARNT: dict[str, Callable[[Tensor, dict[str, Tensor]], Tensor]] = {
     "affine norm": lambda x, p: layer_norm(x) * p["b"] + p["table"][0],
     "embedded": lambda x, p: x + p["table"][(x.sum(1).abs() * 3).long() % 7],
     "looked up": lambda x, p: x + p["table"][order_of(x.shape[0], 4) % 7],
+    "convolved": lambda x, p: F.conv1d(x.unsqueeze(1), p["table"][:4, None, :3], padding=1).mean(1),
+    "convolved back": convolved_back,
+    "recurrent": recurrent,
     "classified": lambda x, p: x * F.cross_entropy(x @ p["table"].T, x.argmax(1) % 7),
 }
 
