@@ -54,7 +54,7 @@ def plan_copy(shape: Shape, view: View, size: int, steps: Sequence[int] | None =
     wanted = 4 * wanted_chunks(2 * size_of(shape) * size)
     shared = next((i for i in range(1, len(lengths)) if size_of(lengths[:i]) >= wanted), max(len(lengths) - 1, 1))
     c = _Copy(size, lengths, strides, view.offset, to, shared)
-    return Special(c.parts(), f"copy {c}", partial(_build, c))
+    return Special(c.parts(), f"copy {c}, cut {c.parts()}", partial(_build, c))
 
 
 def _build(c: _Copy, symbol: str) -> str:
