@@ -69,6 +69,7 @@ class _Scheduler:
         self.buffers: dict[Value, Buffer] = {}
         self.flag = Buffer("flag", 8)
         self.tasks: list[Task] = []
+        self.made_in: dict[Value, Value] = {}  # values that are made in the memory of what a scatter makes of them
         self.position = {group: i for i, group in enumerate(self.groups)}
         self.owner = {value: group for group in self.groups for value in group.roots}
         self.readers: dict[Value, list[Group]] = {}
@@ -90,6 +91,7 @@ class _Scheduler:
         self.last_check = self._find_last_check()
         self.in_place = self._find_in_place()
         self._reuse_dying_inputs()
+        self._scatter_into_dying_inputs()
         results = self._make_results()
         for group in self.groups:
             self._add_group(group)
@@ -180,6 +182,19 @@ class _Scheduler:
                         plan.shared[value] = old
                         break
 
+    def _scatter_into_dying_inputs(self) -> None:
+        """Have what a scatter changes made where its result is wanted, if nothing else needs it."""
+        for group in self.groups:
+            for new in group.roots if group.kind == "whole" else ():
+                old = new.node.inputs[0] if new.node is not None and new.node.inputs else None
+                if old is None or not _is_scattered_into(old, new) or old in self.program.outputs:
+                    continue
+                owner = self.owner.get(old)
+                plan = self.plans.get(owner) if owner is not None else None
+                is_free = old not in self.buffers and (plan is None or old not in plan.shared)
+                if owner is not None and is_free and self.readers[old] == [group]:
+                    self.made_in[old] = new
+
     def _fits(self, plan: LoopPlan, value: Value, old: Value) -> bool:
         free = old not in plan.shared.values() and plan.reads_in_order(old)
         return free and old.dtype.itemsize == value.dtype.itemsize and old not in self.buffers
@@ -190,7 +205,9 @@ class _Scheduler:
     def _buffer(self, value: Value) -> Buffer:
         if value not in self.buffers:
             plan = self.plans.get(self.owner[value])
-            if plan is not None and value in plan.shared:
+            if value in self.made_in:
+                self.buffers[value] = self._buffer(self.made_in[value])
+            elif plan is not None and value in plan.shared:
                 self.buffers[value] = self._buffer(plan.shared[value])
             else:
                 self.buffers[value] = Buffer("arena", value.type.nbytes)
