@@ -316,3 +316,23 @@ def test_reference() -> None:
     assert report.seconds == pytest.approx(sum(kernel.seconds for kernel in report.kernels))
     assert "every op runs through NumPy" in str(report)
     json.dumps(report.to_dict())
+
+
+def test_kernels_within_a_loop_tell_how_often_they_run() -> None:
+    w = pb.randn(64, 64)
+    turns = 30
+
+    @pb.compile(backend="native")
+    def step(x: pb.Tensor) -> pb.Tensor:
+        _, ys = pb.scan(lambda h, row: ((h @ w + row).tanh(),) * 2, pb.zeros(8, 64), x)
+        return ys.sum()
+
+    step(pb.randn(turns, 8, 64))
+    report = step.report(seconds=0.0)
+    (product,) = [k for k in report.kernels if "matmul" in k.ops]
+    assert product.calls == turns
+    assert product.flops == 2 * turns * 8 * 64 * 64
+    assert product.seconds > 0
+    assert any(place.line for place in product.places)
+    assert all(k.kind != "loop" for k in report.kernels)
+    assert f"{turns}× " in str(report)
