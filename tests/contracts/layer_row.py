@@ -3,9 +3,12 @@
 import importlib
 import inspect
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.contracts.calls import Given, cotangent, spread, tensors_in
 
@@ -76,6 +79,16 @@ def every_layer_row() -> list[LayerRow]:
     names = sorted(path.stem for path in Path(__file__).parent.glob("rows_*.py"))
     modules = [importlib.import_module(f"tests.contracts.{name}") for name in names]
     return [row for module in modules for row in getattr(module, "LAYERS", ())]
+
+
+def spread_out(rows: Sequence[LayerRow], each: int) -> list[Any]:
+    """The rows as parameters of a test: `each` of a layer's in every run, the others in the long one."""
+    met: dict[str, int] = {}
+    found = []
+    for row in rows:
+        met[row.layer] = met.get(row.layer, 0) + 1
+        found.append(pytest.param(row, id=row.name, marks=[pytest.mark.slow] if met[row.layer] > each else []))
+    return found
 
 
 def sharp(layer: str, *inputs: Given, label: str, tolerance: Any = None, **options: Any) -> LayerRow:

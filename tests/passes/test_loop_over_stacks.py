@@ -16,7 +16,7 @@ from pullback.passes import loop_over_stacks as pass_
 from pullback.passes.loop_over_stacks import loop_over_stacks, treats_entries_alone
 from tests.contracts import layer_contracts
 from tests.contracts.backends import Backend
-from tests.contracts.layer_row import LayerRow, every_layer_row
+from tests.contracts.layer_row import LayerRow, every_layer_row, spread_out
 from tests.contracts.rows_ops import ROWS, Case
 
 STACKED = ("Conv", "Pool", "Attention", "Transformer", "Fold", "Unfold", "InstanceNorm2d", "Bilinear")
@@ -34,7 +34,7 @@ def rows_with_stacks() -> list[LayerRow]:
     return [row for row in every_layer_row() if any(part in row.layer for part in STACKED)]
 
 
-@pytest.mark.parametrize("row", rows_with_stacks(), ids=lambda row: row.name)
+@pytest.mark.parametrize("row", spread_out(rows_with_stacks(), each=2))
 def test_every_layer_that_makes_stacks(row: LayerRow, eager_to_loop: None) -> None:
     layer_contracts.check_compiled_agrees_with_eager(row, NATIVE)
 
