@@ -6,7 +6,7 @@ Use it as you would PyTorch: `import pullback as pb`, or `import pullback as tor
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from pullback import autograd, cuda, nn, optim
+from pullback import autograd, cuda
 from pullback.backends.compile import compile
 from pullback.base.dtypes import DType, bfloat16, float16, float32, float64, int8, int16, int32, int64, uint8, uint32
 from pullback.base.dtypes import bool_ as bool
@@ -193,7 +193,7 @@ long = int64
 __version__ = "0.1.0"
 
 if _TYPE_CHECKING:
-    from pullback import data, utils
+    from pullback import data, nn, optim, utils
     from pullback.emit.eject import eject
     from pullback.emit.source import source
     from pullback.files.weights import load, save
@@ -201,6 +201,8 @@ if _TYPE_CHECKING:
 # Imported when they are first asked for, so that training scripts start quickly.
 _LATER = {
     "data": "pullback.data",
+    "nn": "pullback.nn",
+    "optim": "pullback.optim",
     "utils": "pullback.utils",
     "eject": "pullback.emit.eject",
     "source": "pullback.emit.source",
