@@ -200,6 +200,64 @@ def test_no_xs() -> None:
     assert ys is None
 
 
+def cut_off(c: pb.Tensor, row: pb.Tensor) -> tuple[pb.Tensor, pb.Tensor]:
+    with pb.no_grad():
+        k = pb.tanh(c * row)
+    return c * k + row, c * k
+
+
+def detached(c: pb.Tensor, row: pb.Tensor) -> tuple[pb.Tensor, pb.Tensor]:
+    k = pb.tanh(c * row).detach()
+    return c * k + row, c * k
+
+
+@pytest.mark.parametrize("step", [cut_off, detached])
+def test_what_is_cut_off_stays_so_to_second_order_and_under_vmap(step: Step) -> None:
+    x = pb.tensor([0.5, 1.0, 1.5], dtype=pb.float64, requires_grad=True)
+
+    def first(loop: Any) -> pb.Tensor:
+        carry, ys = loop(step, x[0], x)
+        (g,) = pb.autograd.grad(carry.sin() + total(ys), x, create_graph=True)
+        return g
+
+    for second in (False, True):
+        found, wanted = (
+            pb.autograd.grad(first(loop).sin().sum(), x)[0] if second else first(loop)
+            for loop in (pb.scan, one_after_the_other)
+        )
+        np.testing.assert_allclose(found.detach().numpy(), wanted.detach().numpy(), rtol=1e-10)
+    rows = pb.stack([x, x * 2]).detach()
+    slopes = pb.vmap(pb.grad(lambda v: pb.scan(step, v[0], v)[1].sum()))(rows)
+    wanted = pb.stack([pb.grad(lambda v: one_after_the_other(step, v[0], v)[1][0].sum())(row) for row in rows])
+    np.testing.assert_allclose(slopes.numpy(), wanted.numpy(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
+def test_a_product_among_other_terms_of_a_gradient(order: tuple[int, ...]) -> None:
+    w = numbers(3, 3)
+
+    def step(c: pb.Tensor, row: pb.Tensor) -> tuple[pb.Tensor, pb.Tensor]:
+        terms = [(w * row).sum(0), (w * c).sum(0), row @ w]
+        return sum(terms[i] for i in order).tanh(), c
+
+    x = numbers(STEPS, 3, seed=6).detach()
+    start = pb.ones(3, dtype=pb.float64)
+    (found,) = pb.autograd.grad(total(pb.scan(step, start, x)), w)
+    (wanted,) = pb.autograd.grad(total(one_after_the_other(step, start, x)), w)
+    np.testing.assert_allclose(found.numpy(), wanted.numpy(), rtol=1e-10)
+
+
+def test_a_loop_that_is_half_needed_behind_another(backend: Backend) -> None:
+    x = pb.tensor([0.5, 1.0, 1.5])
+
+    def run(x: pb.Tensor) -> Any:
+        _, (a, b) = pb.scan(lambda c, r: (c, (r * 2, r * 3)), pb.zeros(()), x)
+        _, (y, _) = pb.scan(lambda c, r: (c, (r[0] + 1, r[1] + 1)), pb.zeros(()), (x, pb.exp(a)))
+        return b, y
+
+    backend.assert_agrees(backend.compile(run)(x), run(x))
+
+
 def test_memory_of_what_is_kept_is_freed() -> None:
     h = numbers(2, 4)
     last, ys = pb.scan(recurrent, h, X)

@@ -21,11 +21,6 @@ def filled(value: float, like: Value) -> Value:
     return ops.full(value=value, shape=like.shape, dtype=like.dtype)
 
 
-def scattered(x: Value) -> Value:
-    """Zeros with x added in, place by place."""
-    return ops.scatter_add(filled(0, x), all_places(40), x, axis=0)
-
-
 def padded(x: Value, before: int, after: int) -> Value:
     return ops.pad(x, low=(0, before), high=(0, after), inner=(0, 0), value=0)
 
@@ -295,8 +290,6 @@ RELAXED_ROWS = [
     Row(relaxed.drop_added_zero, lambda x: [x + filled(0.0, x)], (M,)),
     Row(relaxed.drop_added_zero, lambda x: [filled(0.0, x) + x], (V,)),
     Row(relaxed.drop_empty_sum, lambda x: [ops.sum_(x, axes=(1,), keepdims=False)], (COLUMN,), ["reshape"]),
-    Row(relaxed.scatter_onto, lambda x: [x + scattered(x)], (V,), ["iota", "scatter_add"]),
-    Row(relaxed.scatter_onto, lambda x: [scattered(x) + x], (V,), ["iota", "scatter_add"]),
     Row(relaxed.join_padded, lambda x, y: [padded(x, 0, 4) + padded(y, 8, 0)], (M, FOUR), ["concat"]),
     Row(relaxed.join_padded, lambda x, y: [padded(y, 9, 2) + padded(x, 1, 6)], (M, FOUR), ["concat", "pad"]),
     Row(relaxed.join_concats, lambda x, y: [ops.concat(ops.concat(x, y, axis=1), x, axis=1)], (M, FOUR), ["concat"]),

@@ -7,7 +7,7 @@ import pytest
 
 import pullback as pb
 from pullback import ops
-from pullback.base.dtypes import float64
+from pullback.base.dtypes import float64, int64
 from pullback.ir.node import OPS, Value
 from pullback.ir.program import Program, check_program, record
 from pullback.ir.types import Type
@@ -117,6 +117,22 @@ def test_what_needs_a_whole_comes_between_two_loops(eager_to_loop: None) -> None
     program = record(function, [Type((3, 4, 4), float64)] * 2)
     looped = loop_over_stacks(program)
     assert len(loops_in(looped)) == 2
+    for a, b in zip(interpret(program, arrays), interpret(looped, arrays), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_what_is_repeated_for_every_entry_is_made_before_the_loop(eager_to_loop: None) -> None:
+    """A matrix as large as the stack is high, worked out from and for the stack: its rows are no entries."""
+
+    def function(x: Value, m: Value) -> list[Value]:
+        gate = ops.broadcast(ops.sigmoid(m), shape=x.shape)
+        return [ops.matmul(x * gate, x), ops.gather(ops.matmul(x, x), ops.cast(m, dtype=int64), axis=2)]
+
+    rng = np.random.default_rng(2)
+    arrays = [rng.normal(size=(4, 4, 4)), rng.uniform(0, 4, size=(4, 4))]
+    program = record(function, [Type((4, 4, 4), float64), Type((4, 4), float64)])
+    looped = loop_over_stacks(program)
+    assert loops_in(looped)
     for a, b in zip(interpret(program, arrays), interpret(looped, arrays), strict=True):
         np.testing.assert_array_equal(a, b)
 

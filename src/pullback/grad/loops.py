@@ -306,28 +306,27 @@ class _StepBack:
         ]
         self.recorder = recorder = Recorder()
         self.inputs = [recorder.input(x.type, x.dtype.is_floating_point) for x in program.inputs]
-        gs = {i: recorder.input(program.outputs[i].type) for i in active}
+        gs = {i: recorder.input(program.outputs[i].type, True) for i in active}
         for value, like in zip(self.inputs, program.inputs, strict=True):
             value.name = like.name
-        with recording(recorder):
-            with mode.holding(grad=True):
-                results = inline(program, self.inputs)
-            with mode.holding(grad=False):
-                found = reverse([results[i] for i in active], list(gs.values()), self.inputs)
-                self.found = {
-                    i: found[x] if x in found else zeros_like(x)
-                    for i, x in enumerate(self.inputs)
-                    if x.dtype.is_floating_point and (i < self.carries or wanted[i])
-                }
+        # With gradients all along: a node without stands for one that the user cut off, also when recorded once more.
+        with recording(recorder), mode.holding(grad=True):
+            results = inline(program, self.inputs)
+            found = reverse([results[i] for i in active], list(gs.values()), self.inputs)
+            self.found = {
+                i: found[x] if x in found else zeros_like(x)
+                for i, x in enumerate(self.inputs)
+                if x.dtype.is_floating_point and (i < self.carries or wanted[i])
+            }
+            self.split = {i: _split(g) for i, g in self.found.items() if i >= self.behind}
         self.carried = {i: gs[i] for i in active if i < self.carries}
         self.rows = [
             *results[kept:],
             *self.inputs[self.carries : self.behind],
             *(g for i, g in gs.items() if i >= self.carries),
         ]
-        self.split = {i: _split(g) for i, g in self.found.items() if i >= self.behind}
         self.rests = {i: rest for i, (_, rest) in self.split.items() if rest is not None}
-        self.sums = {i: recorder.input(rest.type) for i, rest in self.rests.items()}
+        self.sums = {i: recorder.input(rest.type, True) for i, rest in self.rests.items()}
 
     def program(self, rows: Sequence[Value]) -> Program:
         """The step back as the program of a loop over these rows."""
@@ -336,7 +335,7 @@ class _StepBack:
         self.at_rows = {i: g for i, g in self.found.items() if self.carries <= i < self.behind}
         self.collected = [base for base in bases if base not in rows and base not in self.at_rows.values()]
         inputs = [*self.carried.values(), *self.sums.values(), *rows, *self.inputs[self.behind :]]
-        with recording(self.recorder), mode.holding(grad=False):
+        with recording(self.recorder), mode.holding(grad=True):
             sums = [so_far + self.rests[i] for i, so_far in self.sums.items()]
         outputs = (
             *(self.found[i] for i in self.carried), *sums, *self.at_rows.values(), *self.collected,
@@ -345,7 +344,8 @@ class _StepBack:
             node for node in self.recorder.nodes if set(node.outputs).isdisjoint(rows)
         ]  # what was kept is not made
         whole = Program(tuple(inputs), live_nodes(nodes, outputs), outputs)
-        program = record(lambda *values: inline(whole, values), [x.type for x in inputs])
+        with mode.holding(grad=True):
+            program = record(lambda *values: inline(whole, values), [x.type for x in inputs], differentiable=True)
         for value, like in zip(program.inputs, inputs, strict=True):
             value.name = like.name
         return program

@@ -193,7 +193,8 @@ class Batch:
         types = [
             Type((self.size, *x.shape), x.dtype) if f else x.type for x, f in zip(program.inputs, flags, strict=True)
         ]
-        return record(rows, types), found
+        with mode.holding(grad=True):  # what was cut off in the program stays so, and nothing else is
+            return record(rows, types, differentiable=True), found
 
     def rule(
         self, rule: Callable[..., Values], flags: Sequence[bool], found: Sequence[bool], *more: Any

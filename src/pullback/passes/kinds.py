@@ -12,10 +12,6 @@ POINTWISE = frozenset(
     "add sub mul div floor_divide remainder pow maximum minimum pad gather".split()
 )
 REDUCTIONS = frozenset("sum amax amin argmax argmin".split())
-# Each is a kernel of its own.
-WHOLE = frozenset(
-    "matmul scatter_add scatter concat cumsum argsort random_bits call attach_gradient overlap_add".split()
-)
 LEAVES = frozenset(["constant"])
 
 # A reduction over up to so many places, as of a pooling window, is written out where its result is wanted.

@@ -55,6 +55,14 @@ def treats_entries_alone(node: Node) -> bool:
     return name in _ALONG_AXIS and params["axis"] > 0
 
 
+def _is_needed_whole(node: Node, place: int) -> bool:
+    """Whether a node that treats entries alone needs all of an input for each: an index, and what is repeated."""
+    if node.op.name == "gather":
+        return place > 0
+    x, shape = node.inputs[place].shape, node.types[0].shape
+    return node.op.name == "broadcast" and (len(x) < len(shape) or x[0] != shape[0])
+
+
 def _entry(node: Node, entry: Callable[[Value], Value], whole: Callable[[Value], Value]) -> Value:
     """The node's result for one entry, from the entries of its inputs, or all of those that are not stacked."""
     name, params, shape = node.op.name, dict(node.params), node.types[0].shape
@@ -116,9 +124,9 @@ class _Loops:
             self._needs[node] = needs
             return
         turns = node.types[0].shape[0]
-        sources = self._sources(node)
+        sources, whole = self._sources(node)
         for loop in sorted({self.loop_of[s] for s in sources if s in self.loop_of}, key=lambda g: -g.number):
-            others = 0
+            others = whole
             for s in sources:
                 others |= self._bits(s) if self.loop_of.get(s) is not loop else 0
             if loop.turns == turns and not self._closure(others) >> loop.number & 1:
@@ -148,19 +156,25 @@ class _Loops:
             to_do |= fresh
         return seen
 
-    def _sources(self, node: Node) -> list[Node]:
-        """The nodes that make what it needs, seen through those that only move numbers, entry by entry."""
+    def _sources(self, node: Node) -> tuple[list[Node], int]:
+        """The nodes that make what it needs entry by entry, seen through those that only move numbers; and the loops
+        behind what it needs as a whole."""
         found: dict[Node, None] = {}
-        to_do = [x.node for x in node.inputs if x.node is not None]
+        whole, to_do, seen = 0, [node], {node}
         while to_do:
-            source = to_do.pop()
-            if source in found:
-                continue
-            if source.op.name in _FREE and treats_entries_alone(source):
-                to_do += [x.node for x in source.inputs if x.node is not None]
-                continue
-            found[source] = None
-        return list(found)
+            user = to_do.pop()
+            for k, x in enumerate(user.inputs):
+                source = x.node
+                if source is None:
+                    continue
+                if _is_needed_whole(user, k):
+                    whole |= self._bits(source)
+                elif source.op.name in _FREE and treats_entries_alone(source):
+                    to_do += [source] if source not in seen else []
+                    seen.add(source)
+                else:
+                    found[source] = None
+        return list(found), whole
 
     def worthwhile(self) -> list[_Loop]:
         """The loops that keep enough from passing through memory."""

@@ -19,7 +19,8 @@ PASSES: dict[str, Callable[[Program], Program]] = {
 }
 
 # They may change last bits and what the program looks like, so only the native backend runs them. After `inline_calls`
-# nothing may run that merges equal nodes which stood apart: that would undo checkpoints.
+# nothing may run that merges equal nodes which stood apart: that would undo checkpoints. In the body of a loop it may:
+# what is made twice there is made for one turn, in memory that the next one uses again.
 NATIVE_PASSES: dict[str, Callable[[Program], Program]] = {
     "inline_calls": inline_calls,
     "simplify": simplify,

@@ -91,15 +91,6 @@ def join_padded(draft: Draft) -> Value | None:
     return draft.write(ops.pad, joined, low=low, high=ends, inner=(0,) * len(low), value=0)
 
 
-def scatter_onto(draft: Draft) -> Value | None:
-    """x + what is added into zeros at some places: added into x, which may then be written where it stands."""
-    for scattered, x in (draft.inputs, draft.inputs[::-1]):
-        node = made_by(scattered, "scatter_add")
-        if node is not None and draft.uses(scattered) == 1 and is_filled_with(node.inputs[0], 0):
-            return draft.write(ops.scatter_add, x, *node.inputs[1:], **node.params)
-    return None
-
-
 def join_concats(draft: Draft) -> Value | None:
     """A concat of a concat that nobody else wants, along the same axis."""
     inner = [made_by(x, "concat") if draft.uses(x) == 1 else None for x in draft.inputs]
@@ -131,7 +122,6 @@ ROW = 16
 RELAXED_RULES = (
     rule(join_padded, "add"),
     rule(join_concats, "concat"),
-    rule(scatter_onto, "add"),
     rule(sum_rows_first, "sum"),
     rule(drop_added_zero, "add"),
     rule(drop_empty_sum, "sum"),

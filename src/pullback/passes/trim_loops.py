@@ -13,7 +13,7 @@ def trim_loops(program: Program) -> Program:
 
     What a loop carries on stays, as its own steps may need it. What it kept for a gradient that nobody took goes.
     """
-    trimmed = _find(program)
+    trimmed, needed = _find(program)
 
     def remake(node: Node, new: Callable[[Value], Value]) -> Iterable[tuple[Value | None, Value]]:
         if node not in trimmed:
@@ -23,15 +23,15 @@ def trim_loops(program: Program) -> Program:
             made = node.op.apply([new(node.inputs[i]) for i in inputs], _params(node, inputs, body))
         return zip([node.outputs[j] for j in results], made, strict=True)
 
-    return rebuild(program, live_nodes(program.nodes, program.outputs), remake) if trimmed else program
+    return rebuild(program, needed, remake) if trimmed else program
 
 
 _Trimmed = tuple[list[int], list[int], Program]
 
 
-def _find(program: Program) -> dict[Node, _Trimmed]:
-    """For each loop the numbers of the inputs and results that stay, and its body without the rest."""
-    needed, found = set(program.outputs), dict[Node, _Trimmed]()
+def _find(program: Program) -> tuple[dict[Node, _Trimmed], list[Node]]:
+    """For each loop the numbers of the inputs and results that stay, and its body; and the nodes still needed then."""
+    needed, found, nodes = set(program.outputs), dict[Node, _Trimmed](), []
     for node in reversed(program.nodes):
         if needed.isdisjoint(node.outputs):
             continue
@@ -40,7 +40,8 @@ def _find(program: Program) -> dict[Node, _Trimmed]:
             found[node] = _trimmed(node, needed)
             inputs = tuple(node.inputs[i] for i in found[node][0])
         needed.update(inputs)
-    return found
+        nodes.append(node)
+    return found, nodes[::-1]
 
 
 def _trimmed(node: Node, needed: set[Value]) -> _Trimmed:

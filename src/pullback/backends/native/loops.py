@@ -57,6 +57,8 @@ KERNEL = ir.FunctionType(ir.VoidType(), [POINTER, I64, I64])
 # Writes the inside of a loop, given its builder and counter; gives the builder where the inside ends.
 _Body = Callable[[ir.IRBuilder, Number], ir.IRBuilder]
 
+# Nothing is moved, or made a vector, across it: chunks are worked out alike, whichever thread has which of them.
+BARRIER = ir.InlineAsm(ir.FunctionType(ir.VoidType(), []), "", "~{memory}", side_effect=True)
 # So many floats of a row are added up before their sum joins that of the row.
 BLOCK = 1 << 13
 
@@ -144,6 +146,8 @@ class _LoopBody:
 
     def _chunk(self, b: ir.IRBuilder, chunk: Number) -> ir.IRBuilder:
         plan = self.plan
+        if plan.chunks > 1:
+            b.call(BARRIER, [])
         start = b.mul(chunk, I64(plan.rows_per_chunk), flags=("nsw", "nuw"))
         end = b.add(start, I64(plan.rows_per_chunk), flags=("nsw", "nuw"))
         if plan.rows % plan.rows_per_chunk:

@@ -8,7 +8,7 @@ from llvmlite import ir
 
 from pullback.backends.native import openblas
 from pullback.backends.native.indices import View
-from pullback.backends.native.loops import KERNEL, POINTER
+from pullback.backends.native.loops import BARRIER, KERNEL, POINTER
 from pullback.backends.native.plan_loops import power_of_two
 from pullback.backends.native.scalars import CONTRACT, I32, I64, Number, constant, memory_type
 from pullback.base.dtypes import DType, float32, float64
@@ -319,6 +319,8 @@ class _TinyLoops:
 
     def _matrix(self, b: ir.IRBuilder, matrix: Number) -> ir.IRBuilder:
         plan = self.plan
+        if plan.chunks > 1:
+            b.call(BARRIER, [])
         last = plan.stack[-1] if plan.stack else 1
         outer, inner = b.udiv(matrix, I64(last)), b.urem(matrix, I64(last))
         starts = []

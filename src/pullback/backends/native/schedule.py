@@ -53,23 +53,28 @@ class Schedule:
         return all(task.node is None for task in every_task(self.tasks))
 
 
-def schedule(program: Program, replaced: Mapping[int, int], gemm: Callable[[Any], tuple[int, int]]) -> Schedule:
+def schedule(
+    program: Program, replaced: Mapping[int, int], gemm: Callable[[Any], tuple[int, int]], alone: bool = False
+) -> Schedule:
     """The tasks of a program.
 
     replaced: number of an input -> number of the output that is its next value; `gemm` gives the addresses of
-    the BLAS routine for a dtype, and of the one that sets the number of its threads.
+    the BLAS routine for a dtype, and of the one that sets the number of its threads. `alone`: all of it is done by one
+    thread, beside others that do the same.
     """
-    return _Scheduler(program, replaced, gemm).run()
+    return _Scheduler(program, replaced, gemm, alone).run()
 
 
 class _Scheduler:
-    def __init__(self, program: Program, replaced: Mapping[int, int], gemm: Callable[[Any], tuple[int, int]]) -> None:
-        self.program, self.replaced, self.gemm = program, replaced, gemm
+    def __init__(
+        self, program: Program, replaced: Mapping[int, int], gemm: Callable[[Any], tuple[int, int]], alone: bool
+    ) -> None:
+        self.program, self.replaced, self.gemm, self.alone = program, replaced, gemm, alone
         self.groups = fuse(program)
         self.buffers: dict[Value, Buffer] = {}
         self.flag = Buffer("flag", 8)
         self.tasks: list[Task] = []
-        self.made_in: dict[Value, Value] = {}  # values that are made in the memory of what a scatter makes of them
+        self.made_in: dict[Value, Value] = {}  # values that are made in the memory of the result that replaces them
         self.position = {group: i for i, group in enumerate(self.groups)}
         self.owner = {value: group for group in self.groups for value in group.roots}
         self.readers: dict[Value, list[Group]] = {}
@@ -91,7 +96,6 @@ class _Scheduler:
         self.last_check = self._find_last_check()
         self.in_place = self._find_in_place()
         self._reuse_dying_inputs()
-        self._scatter_into_dying_inputs()
         results = self._make_results()
         for group in self.groups:
             self._add_group(group)
@@ -164,13 +168,17 @@ class _Scheduler:
         return False
 
     def _reuse_dying_inputs(self) -> None:
-        """Write an elementwise result over an input that nothing needs any more."""
+        """Write an elementwise result over an input that nothing needs any more.
+
+        What is handed out gets memory of its own: there the input is made in that, unless a wrong index may be found
+        between the two, as that memory may hold the gradient of the step before.
+        """
         pinned = set(self.program.outputs)
         for group, plan in self.plans.items():
             if len(plan.stages) > 1:
                 continue
             for value in plan.outputs:
-                if value in plan.shared or value in pinned or group.roots[value] != "full":
+                if value in plan.shared or value in self.buffers or group.roots[value] != "full":
                     continue
                 for old in plan.inputs:
                     if (
@@ -178,26 +186,23 @@ class _Scheduler:
                         and old not in pinned
                         and self._dies_in(old, group)
                         and self._fits(plan, value, old)
+                        and (value not in pinned or self._may_be_made_in(old, value))
                     ):
                         plan.shared[value] = old
+                        if value in pinned:
+                            self.made_in[old] = value
                         break
 
-    def _scatter_into_dying_inputs(self) -> None:
-        """Have what a scatter changes made where its result is wanted, if nothing else needs it."""
-        for group in self.groups:
-            for new in group.roots if group.kind == "whole" else ():
-                old = new.node.inputs[0] if new.node is not None and new.node.inputs else None
-                if old is None or not _is_scattered_into(old, new) or old in self.program.outputs:
-                    continue
-                owner = self.owner.get(old)
-                plan = self.plans.get(owner) if owner is not None else None
-                is_free = old not in self.buffers and (plan is None or old not in plan.shared)
-                if owner is not None and is_free and self.readers[old] == [group]:
-                    self.made_in[old] = new
+    def _may_be_made_in(self, old: Value, result: Value) -> bool:
+        """Whether a value may be made in the memory of the result that replaces it."""
+        plan = self.plans.get(self.owner[old])
+        is_moved = plan is not None and old in plan.shared  # lies where yet another value lay
+        return not is_moved and (self._is_early(result) or not self._is_early(old))
 
     def _fits(self, plan: LoopPlan, value: Value, old: Value) -> bool:
         free = old not in plan.shared.values() and plan.reads_in_order(old)
-        return free and old.dtype.itemsize == value.dtype.itemsize and old not in self.buffers
+        free = free and old not in self.buffers and old not in self.made_in
+        return free and old.dtype.itemsize == value.dtype.itemsize and old.type.nbytes == value.type.nbytes
 
     def _dies_in(self, old: Value, group: Group) -> bool:
         return max(self.position[g] for g in self.readers[old]) == self.position[group]
@@ -452,7 +457,8 @@ class _Scheduler:
         """
         params, body = node.params, node.params["program"]
         carries, rows, turns = params["carries"], params["carries"] + params["sequences"], params["length"]
-        inner = schedule(body, {i: i for i in range(carries)}, self.gemm)
+        apart = carries == 0 and not self.alone
+        inner = schedule(body, {i: i for i in range(carries)}, self.gemm, self.alone or apart)
         if not inner.is_native:
             return False
         operands = [self._materialised(x, group)[0] for x in node.inputs]
@@ -464,7 +470,6 @@ class _Scheduler:
         for j in range(carries):
             if j not in inner.in_place.values():
                 inner.tasks.append(self._copy(inner.results[j], inner.buffers[body.inputs[j]], [node]))
-        apart = carries == 0
         find_meetings(inner.tasks)
         inner.tasks[0].meet = not apart and any(task.chunks > 1 for task in every_task(inner.tasks))
         size = -(-inner.memory.peak // ALIGNMENT) * ALIGNMENT
@@ -531,7 +536,14 @@ def _is_scattered_into(old: Value, new: Value) -> bool:
     if node is None or node.op.name not in ("scatter", "scatter_add"):
         return False
     x, *others = node.inputs
-    return x is old and old not in others
+    return x is old and old not in map(_as_it_lies, others)
+
+
+def _as_it_lies(value: Value) -> Value:
+    """The value in whose memory this one lies, if it only has another shape."""
+    while value.node is not None and keeps_order(value.node):
+        (value,) = value.node.inputs
+    return value
 
 
 def _flops(nodes: Sequence[Node]) -> int:

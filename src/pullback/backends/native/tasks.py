@@ -48,7 +48,10 @@ class Argument:
 
 @dataclass
 class Loop:
-    """Tasks that are done in each of so many turns; `apart` says that turns do not need one another."""
+    """Tasks that are done in each of so many turns; `apart` says that threads share the turns out among them.
+
+    A loop over turns is the op `scan`; tasks of kind "loops" are loops over the places of arrays.
+    """
 
     turns: int
     tasks: list["Task"]
