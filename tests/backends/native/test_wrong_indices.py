@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import pullback as pb
+from pullback import ops
 from pullback.backends.native import executable
 from pullback.base.errors import IndexOutOfRange
 from tests.backends.native.comparing import numbers_in
@@ -129,3 +130,68 @@ def test_a_wrong_index_within_an_epoch() -> None:
         losses = [loss for part in step.over(pb.utils.data.DataLoader(good, batch_size=4)) for loss in part.tolist()]
         found[-1] += [losses, state_of(model, optimizer)]
     assert found[0] == found[1]
+
+
+def scattered_into(backend: str) -> tuple[pb.Tensor, Any]:
+    """State that is read by rows and as a whole before a scatter takes its place, with another index between."""
+    state = pb.tensor(np.arange(12.0).reshape(4, 3))
+
+    @pb.compile(backend=backend)
+    def step(i: pb.Tensor, j: pb.Tensor) -> pb.Tensor:
+        rows, turned = state.index_select(0, i), state.flip(0) * 2
+        picked = pb.arange(5).index_select(0, j)
+        state.copy_(pb.Tensor(ops.scatter_add(turned.value, i.value, rows.value, axis=0)))
+        return rows.sum() + picked.sum()
+
+    return state, step
+
+
+def test_what_a_scatter_replaces_is_read_before_and_kept_after_a_wrong_index() -> None:
+    i = pb.tensor([0, 2])
+    left = {}
+    for backend in ("reference", "native"):
+        state, step = scattered_into(backend)
+        step(i, i)
+        left[backend] = state.tolist()
+        with pytest.raises(IndexOutOfRange):
+            step(i, pb.tensor([0, 77]))
+        assert state.tolist() == left[backend]
+    assert left["native"] == left["reference"]
+
+
+def test_a_scatter_whose_index_is_what_it_writes_into() -> None:
+    order = np.random.default_rng(0).permutation(300)[:, None]
+    found = []
+    for backend in ("reference", "native"):
+        state = pb.tensor(order)
+
+        @pb.compile(backend=backend)
+        def step(u: pb.Tensor, state: pb.Tensor = state) -> pb.Tensor:
+            index = state.reshape(300)
+            picked = u.index_select(0, index).sum()
+            state.copy_(pb.Tensor(ops.scatter(state.value, index.value, u.value, axis=0)))
+            return picked
+
+        step(pb.tensor(order[::-1].copy()))
+        found.append(state.tolist())
+    assert found[0] == found[1]
+
+
+def test_a_wrong_index_within_a_loop() -> None:
+    table = pb.randn(5, 2)
+    for backend in ("reference", "native"):
+        total = pb.zeros(2)
+
+        @pb.compile(backend=backend)
+        def step(rows: pb.Tensor, total: pb.Tensor = total) -> pb.Tensor:
+            last, ys = pb.scan(lambda c, i: (c + table[i], c), total * 1.0, rows)
+            total.copy_(last)
+            return ys
+
+        step(pb.tensor([0, 1, 4]))
+        before = total.tolist()
+        with pytest.raises(IndexOutOfRange):
+            step(pb.tensor([0, 5, 4]))
+        assert total.tolist() == before
+        step(pb.tensor([2, 3, 1]))
+        assert total.tolist() != before
