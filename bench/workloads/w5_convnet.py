@@ -7,7 +7,7 @@ from typing import Any
 from bench.networks import drawn, filled, linear_shapes
 from bench.workload import Array, Bars, Weights, Workload, digits
 
-RATE = 0.05
+RATE = 0.01
 # All but JAX's scan over an epoch: inside a loop XLA leaves its fast convolutions, and a step takes seconds.
 CONTENDERS = ("pullback/call", "pullback/epoch", "torch/eager", "torch/compiled", "torch/compiled-step", "jax/jit")
 
