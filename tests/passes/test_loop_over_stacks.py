@@ -34,7 +34,7 @@ def rows_with_stacks() -> list[LayerRow]:
     return [row for row in every_layer_row() if any(part in row.layer for part in STACKED)]
 
 
-@pytest.mark.parametrize("row", spread_out(rows_with_stacks(), each=2))
+@pytest.mark.parametrize("row", spread_out(rows_with_stacks(), each=1))
 def test_every_layer_that_makes_stacks(row: LayerRow, eager_to_loop: None) -> None:
     layer_contracts.check_compiled_agrees_with_eager(row, NATIVE)
 

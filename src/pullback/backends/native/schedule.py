@@ -174,11 +174,13 @@ class _Scheduler:
         between the two, as that memory may hold the gradient of the step before.
         """
         pinned = set(self.program.outputs)
+        taken = set(self.in_place.values())
+        copied = {y for j, y in enumerate(self.program.outputs) if j in taken}  # into state, in the end
         for group, plan in self.plans.items():
             if len(plan.stages) > 1:
                 continue
             for value in plan.outputs:
-                if value in plan.shared or value in self.buffers or group.roots[value] != "full":
+                if value in plan.shared or value in self.buffers or group.roots[value] != "full" or value in copied:
                     continue
                 for old in plan.inputs:
                     if (
