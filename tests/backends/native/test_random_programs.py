@@ -117,7 +117,7 @@ def test_larger_programs(program: LargerProgram) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(larger_programs(most=14))
 def test_many_larger_programs(program: LargerProgram) -> None:
     check_larger(program)
