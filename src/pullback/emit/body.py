@@ -12,7 +12,7 @@ from pullback.emit.expressions import Expressions, Form, stored
 from pullback.emit.formulas import formula_of
 from pullback.emit.layout import rows_in_order
 from pullback.emit.literals import expression, literal
-from pullback.emit.meaning import function_helper
+from pullback.emit.meaning import PROGRAMS, function_helper
 from pullback.emit.names import Names
 from pullback.emit.placement import BACKWARD, Heading, headings
 from pullback.emit.titles import Title
@@ -24,7 +24,6 @@ WIDTH = 80  # of an expression; a longer one is cut in two lines
 ELIDED = 256 * 1024  # bytes from which NumPy reuses the memory, and so the layout, of an unnamed operand
 RULES = 3  # of differentiation in one line
 FEW = 16  # elements
-PROGRAMS = ("call", "scan")  # ops that run a program, which becomes a function
 
 
 class Statement(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from pullback.emit.meaning import PROGRAMS
 from pullback.ir.node import Node, Value
 from pullback.ir.program import Program
 
@@ -36,7 +37,7 @@ def _is_in_order(node: Node, known: set[Value]) -> bool:
         return node.inputs[0] in known
     if name == "matmul":
         return len(shape) == 2 or all(x in known for x in node.inputs)
-    return name in _ALWAYS or (len(shape) <= 1 and name not in VIEWS and name not in ("call", "scan"))
+    return name in _ALWAYS or (len(shape) <= 1 and name not in VIEWS and name not in PROGRAMS)
 
 
 def may_broadcast(node: Node, known: set[Value]) -> bool:

@@ -15,6 +15,7 @@ from pullback.emit.literals import literal
 from pullback.ir.node import Op
 from pullback.ir.types import Type
 
+PROGRAMS = ("call", "scan")  # ops that run a program, which becomes a function
 _TYPE_ATTRIBUTES = ("dtype", "shape", "ndim", "size")
 
 

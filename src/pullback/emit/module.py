@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from pullback.emit.body import PROGRAMS, Body, Context, Statement, Store
+from pullback.emit.body import Body, Context, Statement, Store
 from pullback.emit.constants import UNPACK, Constants
-from pullback.emit.meaning import Helper, is_expression
+from pullback.emit.meaning import PROGRAMS, Helper, is_expression
 from pullback.emit.names import Names, local_name
 from pullback.emit.page import broken, indented, page, statements
 from pullback.emit.titles import Title, Titles

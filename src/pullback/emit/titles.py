@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from pullback.emit.meaning import PROGRAMS
 from pullback.emit.userlines import Place, description_of, target_of
 from pullback.ir.node import Node, Value
 from pullback.ir.origin import Origin, is_users
@@ -151,7 +152,7 @@ def _title(node: Node, after: Node | None) -> Title:
     plain = _NOUNS.get(node.op.name, node.op.name)
     if node.origin.phase == "backward":
         return Title(plain, 0)
-    completed = node.origin.frames if node.op.name in ("call", "scan") else _completed_frames(node, after)
+    completed = node.origin.frames if node.op.name in PROGRAMS else _completed_frames(node, after)
     users = [place for place in reversed(completed) if is_users(place[0].co_filename)]
     target = next(filter(None, map(target_of, users)), "")
     module = _completed_module(node.origin, after)

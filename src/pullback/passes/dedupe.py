@@ -1,13 +1,13 @@
 """Compute once what stands twice, and let values pass straight through nodes that do nothing."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
 
 from pullback.ir.node import Node, Value
 from pullback.ir.program import Program, apply_again
-from pullback.passes.rebuild import rebuild
+from pullback.passes.rebuild import Made, rebuild
 
 
 def dedupe(program: Program) -> Program:
@@ -17,7 +17,7 @@ def dedupe(program: Program) -> Program:
     """
     known: dict[Hashable, tuple[Value, ...]] = {}
 
-    def remake(node: Node, new: Callable[[Value], Value]) -> Iterable[tuple[Value | None, Value]]:
+    def remake(node: Node, new: Callable[[Value], Value]) -> Made:
         inputs = [new(x) for x in node.inputs]
         if node.op.name == "detach":
             return [(node.outputs[0], inputs[0])]

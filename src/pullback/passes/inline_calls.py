@@ -1,12 +1,12 @@
 """Write out programs within programs, so that what they do is scheduled with all the rest."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from pullback.ir.node import Node, Value
 from pullback.ir.program import Program, Recorder, apply_again, recording
 from pullback.passes.dead_code import drop_dead_code
 from pullback.passes.dedupe import dedupe
-from pullback.passes.rebuild import rebuild
+from pullback.passes.rebuild import Made, rebuild
 
 
 def inline_calls(program: Program) -> Program:
@@ -41,7 +41,7 @@ def _without_attached(program: Program) -> Program:
     if all(node.op.name != "attach_gradient" for node in program.nodes):
         return program
 
-    def remake(node: Node, new: Callable[[Value], Value]) -> Iterable[tuple[Value | None, Value]]:
+    def remake(node: Node, new: Callable[[Value], Value]) -> Made:
         inputs = [new(x) for x in node.inputs]
         attached = node.op.name == "attach_gradient"
         return zip(

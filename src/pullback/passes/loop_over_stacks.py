@@ -16,6 +16,7 @@ from pullback.ir.node import OPS, Node, Value
 from pullback.ir.origin import originating
 from pullback.ir.program import Program, Recorder, apply_again, recording
 from pullback.passes.kinds import MOVEMENT, POINTWISE, REDUCTIONS
+from pullback.passes.rebuild import Made, rebuild
 
 # A loop pays when it keeps so many bytes from passing through memory, with so many operations and turns at the least.
 FEWEST_BYTES, FEWEST_FLOPS, FEWEST_TURNS = 1 << 20, 100_000, 4
@@ -261,32 +262,23 @@ def loop_over_stacks(program: Program) -> Program:
     bodies = {loop: _Body(loop, leaving[loop]) for loop in loops}
     unit_of: dict[Node, Any] = {node: node for node in program.nodes}
     unit_of |= {node: loop for loop in loops for node in loop.nodes}
-    recorder = Recorder()
-    new = recorder.inputs_of(program)
-    with recording(recorder):
-        for unit in _in_order(program, unit_of, bodies):
-            if isinstance(unit, _Loop):
-                _write_loop(unit, bodies[unit], leaving[unit], new)
-                continue
-            for old, made in zip(unit.outputs, apply_again(unit, [new[x] for x in unit.inputs]), strict=True):
-                if old is not None:
-                    new[old] = made
-                    made.name = old.name
-    inputs = tuple(new[x] for x in program.inputs)
-    return Program(inputs, tuple(recorder.nodes), tuple(new[y] for y in program.outputs))
+
+    def remake(unit: Node | _Loop, new: Callable[[Value], Value]) -> Made:
+        if isinstance(unit, _Loop):
+            return zip(leaving[unit], _write_loop(unit, bodies[unit], new), strict=True)
+        return zip(unit.outputs, apply_again(unit, [new(x) for x in unit.inputs]), strict=True)
+
+    return rebuild(program, _in_order(program, unit_of, bodies), remake)
 
 
-def _write_loop(loop: _Loop, body: _Body, leaving: Sequence[Value], new: dict[Value, Value]) -> None:
+def _write_loop(loop: _Loop, body: _Body, new: Callable[[Value], Value]) -> tuple[Value, ...]:
     params = {
         "program": body.program, "carries": 0, "sequences": len(body.rows), "length": loop.turns, "reverse": False,
         "saved": 0, "rule": None,
     }  # fmt: skip
     first = next(node for node in loop.nodes if node.op.name in _HEAVY)
     with originating(first.origin):
-        results = ops.scan.apply([new[x] for x in (*body.rows, *body.fixed)], params)
-    for old, made in zip(leaving, results, strict=True):
-        new[old] = made
-        made.name = old.name
+        return ops.scan.apply([new(x) for x in (*body.rows, *body.fixed)], params)
 
 
 def _in_order(program: Program, unit_of: dict[Node, Any], bodies: dict[_Loop, _Body]) -> list[Any]:

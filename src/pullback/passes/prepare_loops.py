@@ -1,17 +1,17 @@
 """Run passes on the bodies of loops, too."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from pullback.ir.node import Node, Value
 from pullback.ir.origin import originating
 from pullback.ir.program import Program, apply_again
-from pullback.passes.rebuild import rebuild
+from pullback.passes.rebuild import Made, rebuild
 
 
 def prepare_loops(program: Program, run: Callable[[Program], Program]) -> Program:
     """The program with `run` of each loop's body in place of the body."""
 
-    def remake(node: Node, new: Callable[[Value], Value]) -> Iterable[tuple[Value | None, Value]]:
+    def remake(node: Node, new: Callable[[Value], Value]) -> Made:
         inputs = [new(x) for x in node.inputs]
         if node.op.name != "scan":
             return zip(node.outputs, apply_again(node, inputs), strict=True)

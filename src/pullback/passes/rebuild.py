@@ -1,15 +1,19 @@
 """Write a program anew, node by node."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
-from pullback.ir.node import Node, Value
+from pullback.ir.node import Value
 from pullback.ir.program import Program, Recorder, recording
 
-# From a node and its new inputs to its old outputs, each with the new value in its place.
-Remake = Callable[[Node, Callable[[Value], Value]], Iterable[tuple[Value | None, Value]]]
+Unit = TypeVar("Unit")  # a node, or several that are made at once
+# Old outputs, each with the new value in its place.
+Made = Iterable[tuple[Value | None, Value]]
 
 
-def rebuild(program: Program, nodes: Sequence[Node], remake: Remake) -> Program:
+def rebuild(
+    program: Program, units: Sequence[Unit], remake: Callable[[Unit, Callable[[Value], Value]], Made]
+) -> Program:
     """The program with each of these nodes made again: `remake(node, new)` gives old outputs and new ones.
 
     `new` gives the value that stands for an old one. Names stay.
@@ -17,8 +21,8 @@ def rebuild(program: Program, nodes: Sequence[Node], remake: Remake) -> Program:
     recorder = Recorder()
     found = recorder.inputs_of(program)
     with recording(recorder):
-        for node in nodes:
-            for old, new in remake(node, found.__getitem__):
+        for unit in units:
+            for old, new in remake(unit, found.__getitem__):
                 if old is not None:
                     found[old] = new
                     new.name = new.name or old.name

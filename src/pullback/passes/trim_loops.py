@@ -1,11 +1,11 @@
 """Leave out of loops what nobody needs: results that are not used, and inputs that only those needed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from pullback.ir.node import Node, Value
 from pullback.ir.origin import originating
 from pullback.ir.program import Program, apply_again, live_nodes
-from pullback.passes.rebuild import rebuild
+from pullback.passes.rebuild import Made, rebuild
 
 
 def trim_loops(program: Program) -> Program:
@@ -15,7 +15,7 @@ def trim_loops(program: Program) -> Program:
     """
     trimmed, needed = _find(program)
 
-    def remake(node: Node, new: Callable[[Value], Value]) -> Iterable[tuple[Value | None, Value]]:
+    def remake(node: Node, new: Callable[[Value], Value]) -> Made:
         if node not in trimmed:
             return zip(node.outputs, apply_again(node, [new(x) for x in node.inputs]), strict=True)
         inputs, results, body = trimmed[node]

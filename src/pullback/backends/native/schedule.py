@@ -5,7 +5,7 @@ arena that `plan_memory` gave it. What a step writes back into its state is writ
 nothing else needs the old numbers any more.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -391,8 +391,7 @@ class _Scheduler:
     def _materialised(self, value: Value, reader: Group) -> tuple[Buffer, View]:
         """The value as it is, row by row: copied into the arena where it does not lie so."""
         rows = View(0, strides_of(value.shape))
-        while value not in reader.inputs and value.node is not None and keeps_order(value.node):
-            (value,) = value.node.inputs
+        value = _as_it_lies(value, reader.inputs)
         base, path = self._source(value, reader)
         source, target = self._buffer(base), Buffer("arena", value.type.nbytes)
         if base is value:
@@ -486,22 +485,20 @@ class _Scheduler:
             place(x, v.type.nbytes, carries <= i < rows)
             for i, (x, v) in enumerate(zip([*results[:carries], *operands[carries:]], body.inputs, strict=True))
         ]
+        # What is carried on and cannot be written where it lies waits in a place of its own for the end of the turn.
         outputs = [
-            place(y, v.type.nbytes, j >= carries) for j, (y, v) in enumerate(zip(results, body.outputs, strict=True))
+            Place(Buffer("arena", y.type.nbytes)) if j < carries else place(results[j], y.type.nbytes, True)
+            for j, y in enumerate(body.outputs)
         ]
-        spare = {j: Buffer("arena", body.outputs[j].type.nbytes) for j in range(carries)}
-        outputs[:carries] = [Place(buffer) for buffer in spare.values()]
 
         def whereto(buffer: Buffer) -> Place:
             if buffer.kind == "arena":
                 return Place(arena, buffer.offset, Growth(0, size if apart else 0))
             if buffer.kind == "flag":
                 return Place(self.flag)
-            return (
-                Place(buffer)
-                if buffer.kind == "constant"
-                else (inputs if buffer.kind == "input" else outputs)[buffer.place]
-            )
+            if buffer.kind == "constant":
+                return Place(buffer)
+            return (inputs if buffer.kind == "input" else outputs)[buffer.place]
 
         tasks = [moved_task(task, whereto, turns) for task in inner.tasks]
         every = list(every_task(tasks))
@@ -541,9 +538,9 @@ def _is_scattered_into(old: Value, new: Value) -> bool:
     return x is old and old not in map(_as_it_lies, others)
 
 
-def _as_it_lies(value: Value) -> Value:
-    """The value in whose memory this one lies, if it only has another shape."""
-    while value.node is not None and keeps_order(value.node):
+def _as_it_lies(value: Value, stored: Container[Value] = ()) -> Value:
+    """The value in whose memory this one lies, if it only has another shape; no further than one that is stored."""
+    while value not in stored and value.node is not None and keeps_order(value.node):
         (value,) = value.node.inputs
     return value
 
