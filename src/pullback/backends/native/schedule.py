@@ -396,23 +396,34 @@ class _Scheduler:
         source, target = self._buffer(base), Buffer("arena", value.type.nbytes)
         if base is value:
             return source, rows
-        serves, nbytes = path[::-1], min(source.nbytes, target.nbytes) + target.nbytes
-        arguments = [Argument(source), Argument(target)]
         view = view_of(value.shape, [(n.op.name, n.params, n.inputs[0].shape) for n in path])
         if view is not None:
             special = plan_copy(value.shape, view, value.dtype.itemsize)
-            task = Task(
-                "copy", serves, [source], [target], arguments, special.chunks, special.text, special.build, 0, nbytes
+            self._append_copy(path[::-1], special, Argument(source), Argument(target), value.type.nbytes)
+            return target, rows
+        group = Group(-1, "loops", size=value.type.size, roots={value: "full"}, inputs={base: None})
+        plan = LoopPlan(group, [value])
+        self.tasks.append(
+            Task(
+                "loops", path[::-1], [source], [target], [Argument(source), Argument(target)], plan.chunks, plan.text(),
+                lambda symbol: build_kernel(plan, symbol), 0, min(source.nbytes, target.nbytes) + target.nbytes,
+                plan=plan,
             )
-        else:
-            group = Group(-1, "loops", size=value.type.size, roots={value: "full"}, inputs={base: None})
-            plan = LoopPlan(group, [value])
-            task = Task(
-                "loops", serves, [source], [target], arguments, plan.chunks, plan.text(),
-                lambda symbol: build_kernel(plan, symbol), 0, nbytes, plan=plan,
-            )  # fmt: skip
-        self.tasks.append(task)
+        )  # fmt: skip
         return target, rows
+
+    def _append_copy(
+        self, serves: list[Node], special: specials.Special, source: Argument, target: Argument, nbytes: int
+    ) -> None:
+        """A task that copies so many bytes, which may stand repeatedly in a source that is smaller."""
+        assert source.buffer is not None
+        assert target.buffer is not None
+        self.tasks.append(
+            Task(
+                "copy", serves, [source.buffer], [target.buffer], [source, target], special.chunks, special.text,
+                special.build, 0, min(source.buffer.nbytes, nbytes) + nbytes,
+            )
+        )  # fmt: skip
 
     def _add_concat(self, node: Node, group: Group) -> None:
         """A copy of each part to where it stands."""
@@ -424,13 +435,8 @@ class _Scheduler:
                 if view is None:
                     buffer, view = self._materialised(x, group)
                 special = plan_copy(x.shape, view, size, steps)
-                arguments = [Argument(buffer), Argument(target, place * steps[axis] * size)]
-                self.tasks.append(
-                    Task(
-                        "copy", [node], [buffer], [target], arguments, special.chunks, special.text, special.build, 0,
-                        min(buffer.nbytes, x.type.nbytes) + x.type.nbytes,
-                    )
-                )  # fmt: skip
+                whereto = Argument(target, place * steps[axis] * size)
+                self._append_copy([node], special, Argument(buffer), whereto, x.type.nbytes)
             place += x.shape[axis]
 
     def _add_special(self, node: Node, group: Group) -> None:
